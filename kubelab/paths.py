@@ -1,0 +1,34 @@
+"""Where things lie. The same folders are named for Ansible in inventory/group_vars/all/paths.yml."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+INVENTORY = ROOT / "inventory"
+STATE = ROOT / ".state"
+
+
+def state_dir(cluster: str) -> Path:
+    """Folder of everything that belongs to one cluster; exists from `up` to `down`."""
+    return STATE / cluster
+
+
+def cache_dir() -> Path:
+    """Folder of what all clusters share and what may be deleted at any time."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kubelab"
+
+
+def kubeconfig(cluster: str) -> Path:
+    return state_dir(cluster) / "kubeconfig"
+
+
+def node_inventory(cluster: str) -> Path:
+    """The generated Ansible inventory of the cluster's nodes."""
+    return state_dir(cluster) / "inventory.yml"
+
+
+def bin_dir(cluster: str) -> Path:
+    """Folder with the kubectl of the cluster's version."""
+    return state_dir(cluster) / "bin"

@@ -1,0 +1,83 @@
+"""Builds the ansible-playbook command, shows it so that it can be copied, and runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from invoke.exceptions import Exit
+
+from kubelab.paths import ROOT, node_inventory
+
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Result:
+    """How many tasks changed something; None when the playbook's own output did not say."""
+
+    changed: int | None
+
+
+def build_args(
+    playbook: str, cluster: str, extra_vars: Mapping[str, Any] | None = None, with_nodes: bool = False
+) -> list[str]:
+    """Returns the command as a list; every path in it is relative to the repository.
+
+    `with_nodes` adds the generated inventory of the cluster's nodes, for plays that run on them.
+    """
+    args = ["ansible-playbook", "-i", f"inventory/{cluster}.yml"]
+    if with_nodes:
+        args += ["-i", str(node_inventory(cluster).relative_to(ROOT))]
+    args.append(f"playbooks/{playbook}.yml")
+    for key, value in (extra_vars or {}).items():
+        args += ["-e", _extra_var(key, value)]
+    return args
+
+
+def _extra_var(key: str, value: Any) -> str:
+    """`key=value` is what people type; whatever it would split or turn into a string goes as JSON."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{key}={value}"
+    if isinstance(value, str) and re.fullmatch(r"[\w./:@-]+", value):
+        return f"{key}={value}"
+    return json.dumps({key: value})
+
+
+def environment() -> dict[str, str]:
+    """The environment of every program we start: the tools beside our own Python come first."""
+    tools = str(Path(sys.executable).parent)
+    return {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+
+
+def run(
+    playbook: str, cluster: str, extra_vars: Mapping[str, Any] | None = None, with_nodes: bool = False
+) -> Result:
+    """Prints the command and runs it in the repository. Raises Exit with Ansible's code when it fails."""
+    args = build_args(playbook, cluster, extra_vars, with_nodes)
+    print(f"$ {shlex.join(args)}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="kubelab-") as folder:
+        summary = Path(folder) / "summary.json"
+        code = _wait(args, {**environment(), "KUBELAB_SUMMARY": str(summary)})
+        if code:
+            raise Exit(code=code)
+        return Result(changed=json.loads(summary.read_text())["changed"] if summary.exists() else None)
+
+
+def _wait(args: list[str], env: dict[str, str]) -> int:
+    """Ctrl-C reaches Ansible too: it is given the time to stop, so that nothing is left half-written."""
+    with subprocess.Popen(args, cwd=ROOT, env=env) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.wait()
+            raise Exit("stopped; the same command goes on from here", INTERRUPTED) from None

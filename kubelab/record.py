@@ -1,0 +1,37 @@
+"""The record of what `up` created, written by Ansible before anything is created; `down` removes nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from kubelab.errors import Refusal
+from kubelab.paths import STATE, state_dir
+
+
+def load(cluster: str) -> dict[str, Any] | None:
+    """Returns the record, or None for a cluster that was never begun. Refuses one that cannot be read."""
+    path = state_dir(cluster) / "record.yml"
+    if not path.is_file():
+        return None
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise _unreadable(cluster, str(error)) from error
+    if not isinstance(content, dict) or content.get("cluster") != cluster:
+        raise _unreadable(cluster, f"it does not say `cluster: {cluster}`")
+    return content
+
+
+def _unreadable(cluster: str, why: str) -> Refusal:
+    return Refusal(
+        found=f"a damaged record .state/{cluster}/record.yml: {why}",
+        needed="the record that `invoke up` wrote: it says what may be removed",
+        change=f"restore the file, or remove the containers labelled {cluster} yourself and delete .state/{cluster}",
+    )
+
+
+def names() -> list[str]:
+    """Clusters that were begun and not taken down, sorted."""
+    return sorted(path.parent.name for path in STATE.glob("*/record.yml"))

@@ -1,0 +1,167 @@
+"""A cluster shape: one file `inventory/<cluster>.yml`, read, checked and refused before anything is started."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import IPv4Network
+from itertools import combinations
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from kubelab import strict_yaml
+from kubelab.errors import Refusal, suggest
+from kubelab.paths import INVENTORY
+
+Provider = Literal["kind"]
+
+# Kubernetes hands every node a /24 of the Pod range, and takes no Service range wider than /12.
+NODE_PREFIX = 24
+WIDEST_SERVICES = 12
+
+# A cluster's name ends up in host names: kubelab-<cluster>-control-plane, 63 characters at most.
+CLUSTER_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
+
+
+class Topology(BaseModel):
+    """What a shape file says, in Python's types. Ranges that it leaves out come from group_vars/all/network.yml."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, arbitrary_types_allowed=True)
+
+    provider: Provider = Field(alias="cluster_provider")
+    control_planes: int = Field(alias="cluster_control_planes", ge=1)
+    workers: int = Field(alias="cluster_workers", ge=0, le=9)
+    network_pods: IPv4Network
+    network_services: IPv4Network
+    network_machines: IPv4Network
+
+    @field_validator("network_pods", "network_services", "network_machines", mode="before")
+    @classmethod
+    def _to_network(cls, value: Any) -> IPv4Network:
+        if not isinstance(value, str):
+            raise ValueError('must be an address range in quotes, like "10.244.0.0/16"')
+        return IPv4Network(value)
+
+    @field_validator("control_planes")
+    @classmethod
+    def _keeps_a_majority(cls, value: int) -> int:
+        if value not in (1, 3):
+            raise ValueError(f"must be 1 or 3: with {value} the loss of one control plane can stop etcd")
+        return value
+
+    @model_validator(mode="after")
+    def _ranges_fit(self) -> Topology:
+        _check_overlaps(self.ranges)
+        if self.network_pods.num_addresses < self.nodes * 2 ** (32 - NODE_PREFIX):
+            raise ValueError(
+                f"network_pods {self.network_pods} is too small for {self.nodes} nodes: each takes a /{NODE_PREFIX} of it"
+            )
+        if not WIDEST_SERVICES <= self.network_services.prefixlen <= NODE_PREFIX:
+            raise ValueError(
+                f"network_services {self.network_services} must be between /{WIDEST_SERVICES} and /{NODE_PREFIX}"
+            )
+        return self
+
+    @property
+    def nodes(self) -> int:
+        return self.control_planes + self.workers
+
+    @property
+    def ranges(self) -> dict[str, IPv4Network]:
+        return {key: getattr(self, key) for key in ("network_pods", "network_services", "network_machines")}
+
+
+def _check_overlaps(ranges: dict[str, IPv4Network]) -> None:
+    for (one, first), (other, second) in combinations(ranges.items(), 2):
+        if first.overlaps(second):
+            raise ValueError(f"{one} {first} overlaps {other} {second}")
+
+
+def names(folder: Path = INVENTORY) -> list[str]:
+    """Returns the clusters one can name: the stems of the shape files, sorted."""
+    return sorted(path.stem for path in folder.glob("*.yml") if not path.stem.endswith(".example"))
+
+
+def find(cluster: str, folder: Path = INVENTORY) -> Path:
+    """Returns the shape file. Refuses a cluster that has none, a name unfit for host names, and two files of one name."""
+    path = folder / f"{cluster}.yml"
+    known = names(folder)
+    if cluster not in known:
+        raise Refusal(
+            found=f'no cluster "{cluster}"' + (f"; {hint}" if (hint := suggest(cluster, known)) else ""),
+            needed=f"one of: {', '.join(known)}",
+            change=f"the name, or write inventory/{cluster}.yml (a copy of inventory/kind.yml is a start)",
+        )
+    if path.with_suffix(".yaml").exists():
+        raise Refusal(
+            found=f"inventory/{cluster}.yml and inventory/{cluster}.yaml: two shapes named {cluster}",
+            needed="one file a cluster, ending in .yml",
+            change=f"remove or rename inventory/{cluster}.yaml",
+        )
+    if not CLUSTER_NAME.fullmatch(cluster):
+        raise Refusal(
+            found=f'a cluster named "{cluster}"',
+            needed="lower-case letters, digits and dashes, at most 30: nodes are named after it",
+            change=f"rename inventory/{cluster}.yml",
+        )
+    return path
+
+
+def load(cluster: str, folder: Path = INVENTORY, **overrides: int) -> Topology:
+    """Returns the checked shape of a cluster; `overrides` are keys of the file given on the command line.
+
+    Raises Refusal naming the file and the key.
+    """
+    label = f"inventory/{cluster}.yml"
+    values = _vars_of(strict_yaml.load(find(cluster, folder), label), label)
+    ranges = yaml.safe_load((INVENTORY / "group_vars/all/network.yml").read_text())
+    _refuse_unknown(values, label)
+    try:
+        return Topology.model_validate({**ranges, **values, **overrides})
+    except ValidationError as error:
+        raise Refusal(
+            found="\n".join(_problems(error, label)),
+            needed="a shape like inventory/kind.yml; ranges as in inventory/group_vars/all/network.yml",
+            change=label,
+        ) from error
+
+
+def _vars_of(content: Any, label: str) -> dict[str, Any]:
+    """Takes `all.vars` out of the file; a typing error in the two words above it is an unknown key as well."""
+    for level in ("all", "vars"):
+        if not isinstance(content, dict):
+            raise _wrong_key(label, f'"{level}:" is missing', level)
+        unknown = [str(key) for key in content if key != level]
+        if unknown:
+            raise _wrong_key(label, _unknown(unknown[0], [level]), level)
+        content = content.get(level)
+    if not isinstance(content, dict):
+        raise _wrong_key(label, '"vars:" holds no keys', "vars")
+    return content
+
+
+def _refuse_unknown(values: dict[str, Any], label: str) -> None:
+    allowed = [field.alias or key for key, field in Topology.model_fields.items() if key != "network_machines"]
+    for key in values:
+        if key not in allowed:
+            raise _wrong_key(label, _unknown(str(key), allowed), ", ".join(allowed))
+
+
+def _unknown(key: str, allowed: list[str]) -> str:
+    hint = suggest(key, allowed)
+    return f'unknown key "{key}"' + (f"; {hint}" if hint else "")
+
+
+def _wrong_key(label: str, problem: str, allowed: str) -> Refusal:
+    return Refusal(found=f"{label}: {problem}", needed=f"only these keys: {allowed}", change=label)
+
+
+def _problems(error: ValidationError, label: str) -> Iterator[str]:
+    for problem in error.errors():
+        key = str(problem["loc"][0]) if problem["loc"] else ""
+        text = problem["msg"].removeprefix("Value error, ")
+        seen = "" if problem["type"] == "missing" or not key else f" (is {problem['input']!r})"
+        yield f"{label}: {key + ': ' if key else ''}{text}{seen}"
