@@ -1,0 +1,3 @@
+module kubelab/hello_app
+
+go 1.26

@@ -1,0 +1,3 @@
+module kubelab/runtime
+
+go 1.26
