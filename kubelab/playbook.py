@@ -59,9 +59,7 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
 
 
-def run(
-    playbook: str, cluster: str, extra_vars: Mapping[str, Any] | None = None, with_nodes: bool = False
-) -> Result:
+def run(playbook: str, cluster: str, extra_vars: Mapping[str, Any] | None = None, with_nodes: bool = False) -> Result:
     """Prints the command and runs it in the repository. Raises Exit with Ansible's code when it fails."""
     args = build_args(playbook, cluster, extra_vars, with_nodes)
     print(f"$ {shlex.join(args)}", flush=True)
