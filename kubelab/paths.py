@@ -9,6 +9,9 @@ ROOT = Path(__file__).resolve().parent.parent
 INVENTORY = ROOT / "inventory"
 STATE = ROOT / ".state"
 
+DEFAULT_CLUSTER = os.environ.get("KUBELAB_CLUSTER") or "kind"
+"""The cluster that is meant when none is named; inside `invoke shell` it is the shell's."""
+
 
 def state_dir(cluster: str) -> Path:
     """Folder of everything that belongs to one cluster; exists from `up` to `down`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network
 from itertools import combinations
 from pathlib import Path
@@ -34,6 +34,8 @@ class Topology(BaseModel):
     provider: Provider = Field(alias="cluster_provider")
     control_planes: int = Field(alias="cluster_control_planes", ge=1)
     workers: int = Field(alias="cluster_workers", ge=0, le=9)
+    api_port: int = Field(0, alias="cluster_api_port", ge=0, le=65535)
+    """Port of this machine on which the API answers; 0 takes a free one."""
     network_pods: IPv4Network
     network_services: IPv4Network
     network_machines: IPv4Network
@@ -57,7 +59,7 @@ class Topology(BaseModel):
         _check_overlaps(self.ranges)
         if self.network_pods.num_addresses < self.nodes * 2 ** (32 - NODE_PREFIX):
             raise ValueError(
-                f"network_pods {self.network_pods} is too small for {self.nodes} nodes: each takes a /{NODE_PREFIX} of it"
+                f"network_pods {self.network_pods} is too small: each of {self.nodes} nodes takes a /{NODE_PREFIX}"
             )
         if not WIDEST_SERVICES <= self.network_services.prefixlen <= NODE_PREFIX:
             raise ValueError(
@@ -86,7 +88,7 @@ def names(folder: Path = INVENTORY) -> list[str]:
 
 
 def find(cluster: str, folder: Path = INVENTORY) -> Path:
-    """Returns the shape file. Refuses a cluster that has none, a name unfit for host names, and two files of one name."""
+    """Returns the shape file. Refuses a cluster without one, two files of one name, and names unfit for hosts."""
     path = folder / f"{cluster}.yml"
     known = names(folder)
     if cluster not in known:
@@ -110,7 +112,7 @@ def find(cluster: str, folder: Path = INVENTORY) -> Path:
     return path
 
 
-def load(cluster: str, folder: Path = INVENTORY, **overrides: int) -> Topology:
+def load(cluster: str, overrides: Mapping[str, Any] | None = None, folder: Path = INVENTORY) -> Topology:
     """Returns the checked shape of a cluster; `overrides` are keys of the file given on the command line.
 
     Raises Refusal naming the file and the key.
@@ -120,7 +122,7 @@ def load(cluster: str, folder: Path = INVENTORY, **overrides: int) -> Topology:
     ranges = yaml.safe_load((INVENTORY / "group_vars/all/network.yml").read_text())
     _refuse_unknown(values, label)
     try:
-        return Topology.model_validate({**ranges, **values, **overrides})
+        return Topology.model_validate({**ranges, **values, **(overrides or {})})
     except ValidationError as error:
         raise Refusal(
             found="\n".join(_problems(error, label)),

@@ -76,7 +76,8 @@ class CallbackModule(Default):
     def _task_start(self, task: Any, prefix: str | None = None) -> None:
         self._close_step()
         role = task._role.get_name() if task._role else ""
-        name = task.get_name().strip().removeprefix(f"{role} : ")
+        # "role : file | Do x": the role is the heading, the file is told when the step fails.
+        name = task.get_name().strip().removeprefix(f"{role} : ").rpartition(" | ")[2]
         if self.plain:
             super()._task_start(task, prefix)
         elif role and role != self.role:
@@ -154,7 +155,7 @@ class CallbackModule(Default):
         """Returns a refusal as it was written, any other failure with its place and the end of its output."""
         content = result.result
         message = str(content.get("msg", "")).strip()
-        if result.task.action in SPOKEN:
+        if result.task.action in SPOKEN or message.startswith("found:"):
             return f"\n{message}"
         host = result.host.get_name()
         name = self.step.name if self.step else result.task.get_name()

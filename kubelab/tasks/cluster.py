@@ -1,0 +1,184 @@
+"""The cluster: bring it up, look at it, work in it, take it down."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from invoke import Context, Exit, task
+
+from kubelab.paths import DEFAULT_CLUSTER
+
+if TYPE_CHECKING:
+    from kubelab.status import View
+
+TOP_LEVEL = True
+
+CLUSTER_HELP = {"cluster": "name of the cluster: a file in inventory/ (usually kind; in `invoke shell` the shell's)"}
+
+
+@task(help={**CLUSTER_HELP, "workers": "how many workers, instead of the number in the cluster's file"})
+def up(_: Context, cluster: str = DEFAULT_CLUSTER, workers: str = "") -> None:
+    """Bring up a cluster, show that it is sound, and say what to try next.
+
+    Doing it again changes nothing; after an interruption it goes on.
+
+    Examples:
+      invoke up
+      invoke up --workers=3
+      invoke up --cluster=mine    (a shape of your own: copy inventory/kind.yml to inventory/mine.yml)
+    """
+    from kubelab import playbook, verification
+
+    result = playbook.run("up", cluster, _overrides(cluster, workers))
+    if result.changed != 0:
+        verification.forget(cluster)
+    if code := verify(cluster):
+        raise Exit(f"the cluster is up, but not sound; look: invoke status{_option(cluster)}", code)
+    _show_nodes(_look(cluster))
+    _show_next(cluster)
+
+
+@task(help=CLUSTER_HELP)
+def status(_: Context, cluster: str = DEFAULT_CLUSTER) -> None:
+    """Show nodes, addresses, versions, add-ons, labs set up, and what is wrong (then the exit code is 1).
+
+    Examples:
+      invoke status
+      invoke status --cluster=test
+    """
+    from kubelab import paths, status, table, topology
+
+    topology.find(cluster)
+    if not _record(cluster):
+        print(f"{cluster} is not up; `invoke up{_option(cluster)}` brings it up")
+        return
+    view = _look(cluster)
+    if not paths.kubeconfig(cluster).is_file():
+        view.problems = [f"it was begun and not finished; `invoke up{_option(cluster)}` goes on"]
+    _show_nodes(view)
+    if view.addons:
+        table.show(status.ADDON_HEADINGS, view.addons)
+    print(f"labs set up: {', '.join(view.labs) or 'none'}")
+    for problem in view.problems:
+        print(f"wrong: {problem}")
+    if view.problems:
+        raise Exit(code=1)
+    print("nothing is wrong")
+
+
+@task(help=CLUSTER_HELP)
+def down(_: Context, cluster: str = DEFAULT_CLUSTER) -> None:
+    """Remove what the cluster's record lists, and nothing else. Twice is fine.
+
+    Examples:
+      invoke down
+      invoke down --cluster=test
+    """
+    from kubelab import playbook, topology
+
+    topology.find(cluster)
+    record = _record(cluster)
+    if not record:
+        print(f"{cluster} is not up: nothing to remove")
+        return
+    playbook.run("down", cluster)
+    gone = [*record.get("containers", []), f"network {record['network']}" if "network" in record else ""]
+    print(f"removed: {', '.join(filter(None, gone))}, .state/{cluster}")
+
+
+@task(help={**CLUSTER_HELP, "print": "print lines for `eval` instead of starting a shell"})
+def shell(_: Context, cluster: str = DEFAULT_CLUSTER, print: bool = False) -> None:
+    """Start a shell in which kubectl means this cluster. Your own kubeconfig is neither read nor written.
+
+    Examples:
+      invoke shell
+      eval "$(invoke shell --print)"
+    """
+    from kubelab import kubectl, subshell, topology
+
+    topology.find(cluster)
+    kubectl.require(cluster)
+    if print:
+        _write(subshell.exports(cluster))
+        return
+    _write(f"kubectl now means the cluster {cluster}; `exit` leaves this shell")
+    if code := subshell.run(cluster):
+        raise Exit(code=code)
+
+
+@task(positional=["shell"], help={"shell": "bash or zsh"})
+def completion(_: Context, shell: str) -> None:
+    """Print what makes Tab complete tasks, options, clusters and labs.
+
+    Examples:
+      source <(invoke completion bash)    (in ~/.bashrc: the launcher with its path instead of `invoke`)
+      source <(invoke completion zsh)
+    """
+    from kubelab import completion
+
+    _write(completion.script(shell))
+
+
+def verify(cluster: str) -> int:
+    """Runs the cluster's checks: the quick ones if this very state has passed them all. Returns the exit code."""
+    from kubelab import checks, verification
+
+    quick = verification.holds(cluster)
+    code = checks.run_cluster_checks(cluster, quick=quick)
+    if code:
+        verification.forget(cluster)
+    elif not quick:
+        verification.keep(cluster)
+    return code
+
+
+def _overrides(cluster: str, workers: str) -> dict[str, Any]:
+    """Returns the extra variables of the playbook. Refuses what does not make a shape."""
+    from kubelab import topology
+    from kubelab.errors import Refusal
+
+    if workers and not workers.isdecimal():
+        raise Refusal(f'"{workers}" workers', "a whole number", "invoke up --workers=3")
+    overrides = {"cluster_workers": int(workers)} if workers else {}
+    topology.load(cluster, overrides)
+    return overrides
+
+
+def _record(cluster: str) -> dict[str, Any]:
+    from kubelab import record
+
+    return record.load(cluster) or {}
+
+
+def _look(cluster: str) -> View:
+    from kubelab import status
+
+    return status.look(cluster, _record(cluster).get("containers", []))
+
+
+def _show_nodes(view: View) -> None:
+    from kubelab import status, table
+
+    if view.nodes:
+        table.show(status.NODE_HEADINGS, view.nodes)
+
+
+def _show_next(cluster: str) -> None:
+    option = _option(cluster)
+    if pool := _record(cluster).get("lb_pool"):
+        print(f"addresses for LoadBalancer Services: {pool}")
+    print(
+        f"try next:\n"
+        f"  invoke lab{option}             the lessons, in the order in which one learns\n"
+        f"  invoke lab pod{option}         the first one\n"
+        f"  invoke shell{option}           a shell in which kubectl means this cluster\n"
+        f"  invoke down{option}            remove it all"
+    )
+
+
+def _option(cluster: str) -> str:
+    return "" if cluster == DEFAULT_CLUSTER else f" --cluster={cluster}"
+
+
+def _write(text: str) -> None:
+    print(text, flush=True)
