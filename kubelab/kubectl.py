@@ -1,0 +1,70 @@
+"""The cluster's own kubectl, as a learner would type it, for reading and for prodding. Applying is Ansible's part."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+
+from kubelab.errors import Refusal
+from kubelab.paths import bin_dir, kubeconfig, state_dir
+
+
+class KubectlError(AssertionError):
+    """kubectl ended with an error: a check that meets one has failed. The text is what kubectl wrote."""
+
+
+def environment(cluster: str) -> dict[str, str]:
+    """Returns the environment in which kubectl means this cluster, whatever the user's own settings are."""
+    path = os.pathsep.join([str(bin_dir(cluster)), os.environ.get("PATH", os.defpath)])
+    cache = str(state_dir(cluster) / "kubectl-cache")
+    return {**os.environ, "PATH": path, "KUBECONFIG": str(kubeconfig(cluster)), "KUBECACHEDIR": cache}
+
+
+def require(cluster: str) -> None:
+    """Refuses a cluster that is not up."""
+    if not kubeconfig(cluster).is_file():
+        option = "" if cluster == "kind" else f" --cluster={cluster}"
+        raise Refusal(
+            found=f'the cluster "{cluster}" is not up',
+            needed="a running cluster: labs live in one",
+            change=f"run ./invoke up{option}",
+        )
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    """kubectl in one namespace of one cluster."""
+
+    cluster: str
+    namespace: str = "default"
+
+    def run(self, command: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+        """Runs `kubectl -n <namespace> <command>`; never raises for an exit code."""
+        args = ["kubectl", "--namespace", self.namespace, *shlex.split(command)]
+        try:
+            return subprocess.run(
+                args, env=environment(self.cluster), capture_output=True, text=True, timeout=seconds, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            raise KubectlError(f"kubectl {command} did not end within {seconds:.0f} s") from error
+
+    def __call__(self, command: str, seconds: float = 60) -> str:
+        """Returns what kubectl prints. Raises KubectlError with its complaint."""
+        done = self.run(command, seconds)
+        if done.returncode:
+            raise KubectlError(done.stderr.strip() or done.stdout.strip() or f"kubectl {command} failed")
+        return done.stdout
+
+    def json(self, command: str) -> Any:
+        """Returns an object, or the items of a list, as Python data."""
+        content = json.loads(self(f"{command} -o json"))
+        return content["items"] if content.get("kind", "").endswith("List") else content
+
+    def pods(self, selector: str = "") -> list[dict[str, Any]]:
+        """Returns the Pods that live: those being deleted are left out."""
+        found = self.json("get pods" + (f" --selector {selector}" if selector else ""))
+        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]

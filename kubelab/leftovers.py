@@ -1,0 +1,86 @@
+"""An inventory of the cluster and its nodes, so that before and after a lab can be compared."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from kubelab.kubectl import Kubectl
+from kubelab.reach import everywhere
+from kubelab.viewpoints import Reachable, Viewpoint
+from kubelab.waiting import wait_until
+
+SECONDS = 30.0
+"""How long kubelet and kube-proxy may take to tidy up after the last object is gone."""
+
+# What comes and goes by itself, whoever does what.
+_VOLATILE = {"events", "events.events.k8s.io", "leases.coordination.k8s.io", "componentstatuses"}
+_UNLISTABLE = re.compile(r"\.metrics\.k8s\.io$")
+
+# Folders in which labs and volumes leave something, rules that forward to Pods and Services, and routes.
+NODE_QUESTIONS = """
+for folder in /var/lib/kubelet/pods /var/log/pods /var/local-path-provisioner /mnt /srv /opt /tmp; do
+  ls -1A "$folder" 2>/dev/null | sed "s|^|folder $folder/|"
+done
+ip -o route | sed 's/^/route /'
+ip -o link | sed -E 's/^[0-9]+: ([^:@]+).*/link \\1/'
+nft -s list ruleset | tr ',' '\\n' | sed -E 's/^[[:space:]]+//; s/^/rule /'
+"""
+
+Inventory = dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Inspector:
+    """Looks at one cluster."""
+
+    cluster: str
+
+    def look(self) -> Inventory:
+        """Returns every object of the cluster and the state of every node, as sorted lines by place."""
+        return {"cluster": self._objects(), **dict(everywhere(_node_state, Reachable(self.cluster).nodes()))}
+
+    def _objects(self) -> list[str]:
+        kubectl = Kubectl(self.cluster)
+        names = kubectl("api-resources --verbs=list -o name").split()
+        kinds = [name for name in names if name not in _VOLATILE and not _UNLISTABLE.search(name)]
+        return sorted(_line(item) for item in kubectl.json(f"get {','.join(kinds)} --all-namespaces"))
+
+    def difference_from(self, before: Inventory, seconds: float = SECONDS) -> list[str]:
+        """Returns what is there now and was not, and the other way round; waits for the nodes to tidy up."""
+        return wait_until(
+            lambda: difference(before, self.look()), done=lambda found: not found, seconds=seconds, step=1.0
+        )
+
+
+def _line(item: dict[str, Any]) -> str:
+    """One object. What a controller made under a random name counts by the name it is made from."""
+    metadata = item["metadata"]
+    name = metadata.get("generateName") or metadata["name"]
+    return f"{item['kind']} {metadata.get('namespace', '')}/{name}"
+
+
+def _node_state(node: Viewpoint) -> tuple[str, list[str]]:
+    return node.name, sorted(node.output(NODE_QUESTIONS).splitlines())
+
+
+def difference(before: Inventory, after: Inventory) -> list[str]:
+    """Returns one line for everything that only one of two inventories has."""
+    found = []
+    for place in sorted({*before, *after}):
+        old, new = before.get(place, []), after.get(place, [])
+        found += [f"{place}: left over: {line}" for line in _minus(new, old)]
+        found += [f"{place}: missing: {line}" for line in _minus(old, new)]
+    return found
+
+
+def _minus(lines: list[str], others: list[str]) -> list[str]:
+    remaining = list(others)
+    extra = []
+    for line in lines:
+        if line in remaining:
+            remaining.remove(line)
+        else:
+            extra.append(line)
+    return extra

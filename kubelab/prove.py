@@ -1,0 +1,152 @@
+"""Checks the checks: they must fail where the lesson's statements are untrue, each for its own reason."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+
+from kubelab import catalogue, checks, playbook
+from kubelab.catalogue import Entry, Fault, Ground
+from kubelab.leftovers import Inspector, Inventory
+from kubelab.lesson import Lesson
+from kubelab.results import Results
+from kubelab.walkthrough import walk
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One step of a proof: what was to be shown, what speaks against it, and how long it took."""
+
+    title: str
+    problems: list[str]
+    seconds: float
+
+    @property
+    def holds(self) -> bool:
+        return not self.problems
+
+
+def judge_untouched(results: Results) -> list[str]:
+    """On an empty ground no statement may hold."""
+    return [f"{check.name} passes although nothing is there" for check in results.with_outcome("passed")]
+
+
+def judge_half(results: Results) -> list[str]:
+    """With what is given, exactly what the learner has to do is missing."""
+    missed = [f"{check.name} passes although the learner did nothing" for check in results.checks if _done(check)]
+    return missed + [f"{check.name} fails: {check.message}" for check in results.with_outcome("failed")]
+
+
+def judge_solution(results: Results) -> list[str]:
+    """With the solution everything holds."""
+    return [f"{name} fails: {message}" for name, message in results.broken.items()]
+
+
+def judge_fault(results: Results, fault: Fault) -> list[str]:
+    """A fault breaks exactly the checks that it names, with the message that it names."""
+    broken = results.broken
+    problems = [f"{name} does not notice" for name in fault.fails if name not in broken]
+    for name, message in broken.items():
+        if name in fault.fails and fault.fails[name] not in message:
+            problems.append(f'{name} fails without saying "{fault.fails[name]}": {message}')
+        elif name not in fault.fails and name not in fault.also:
+            problems.append(f"{name} fails too: {message}")
+    return problems
+
+
+def _done(check: object) -> bool:
+    return bool(getattr(check, "task", False)) and getattr(check, "outcome", "") == "passed"
+
+
+@dataclass
+class Proof:
+    """Puts a ground into one state after the other and judges what the checks say."""
+
+    cluster: str
+    ground: Ground
+    on_finding: Callable[[Finding], None] = lambda _: None
+    say: Callable[[str], None] = lambda _: None
+    findings: list[Finding] = field(default_factory=list)
+    fault: str = "none"
+    """The fault that is in force, to be undone before the next state."""
+
+    def of_lab(self, entry: Entry) -> list[Finding]:
+        """Proves a lab: untouched, half done, solved twice, each fault, typed by hand, nothing left."""
+        inspector = Inspector(self.cluster)
+        self.clean()
+        before = inspector.look()
+        try:
+            self._step("untouched: every check fails", lambda: judge_untouched(self.state(overlay="nothing")))
+            self._step("as given: exactly your part is missing", lambda: judge_half(self.state()))
+            self._solved("solved: every check passes")
+            self._solved("solved, once more: the same")
+            self._faults()
+            self.clean()
+            self._step("the lesson, typed by hand: as written", lambda: self._typed(entry))
+        finally:
+            self.clean()
+        self._step("afterwards: as if nothing had been", lambda: self._left(inspector, before))
+        return self.findings
+
+    def of_cluster(self) -> list[Finding]:
+        """Proves tests/cluster: it passes on a sound cluster, and each fault is noticed and undone."""
+        try:
+            self._solved("sound: every check passes")
+            self._faults()
+            self._solved("sound again: every check passes", fresh=True)
+        finally:
+            self.clean()
+        return self.findings
+
+    def _solved(self, title: str, fresh: bool = False) -> None:
+        self._step(title, lambda: judge_solution(self.state(overlay=self.ground.solution, fresh=fresh)))
+
+    def _faults(self) -> None:
+        for name in self.ground.faults:
+            fault = catalogue.load_fault(self.ground, name)
+            self._step(f"fault {name}: {fault.title}", partial(self._fault, name, fault))
+
+    def _fault(self, name: str, fault: Fault) -> list[str]:
+        results = self.state(overlay=self.ground.solution, fault=name, fresh=True, ready=fault.ready)
+        return judge_fault(results, fault)
+
+    def state(self, overlay: str = "", fault: str = "", fresh: bool = False, ready: bool = True) -> Results:
+        """Brings the ground into a state and returns what the checks say about it."""
+        undo, self.fault = (self.fault if fresh else ""), fault or "none"
+        self._playbook(lab_state="present", lab_overlay=overlay, lab_fault=fault, lab_fresh=fresh, lab_undo=undo)
+        late = checks.wait_until_ready(self.cluster, self.ground, self.say) if ready else []
+        for text in late:
+            self.say(text)
+        return checks.run(self.cluster, self.ground, patient=ready)
+
+    def clean(self) -> None:
+        self._playbook(lab_state="absent")
+        self.fault = "none"
+
+    def _playbook(self, **values: object) -> None:
+        given = {key: value for key, value in values.items() if value not in ("", False)}
+        playbook.run("lab", self.cluster, {**self.ground.extra_vars(), **given}, with_nodes=True)
+
+    def _typed(self, entry: Entry) -> list[str]:
+        surprises = walk(self.cluster, Lesson.read(entry.lesson()), self.say)
+        if surprises:
+            return [str(surprise) for surprise in surprises]
+        return judge_half(self.state(overlay="nothing"))
+
+    def _left(self, inspector: Inspector, before: Inventory) -> list[str]:
+        return inspector.difference_from(before)
+
+    def _step(self, title: str, judge: Callable[[], list[str]]) -> None:
+        started = time.monotonic()
+        problems = judge()
+        finding = Finding(title, problems, round(time.monotonic() - started, 1))
+        self.findings.append(finding)
+        self.on_finding(finding)
+
+
+def problems(findings: list[Finding]) -> Iterator[str]:
+    """Returns everything that speaks against a proof."""
+    for finding in findings:
+        yield from (f"{finding.title}: {problem}" for problem in finding.problems)

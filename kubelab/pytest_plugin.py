@@ -1,0 +1,152 @@
+"""What a check can ask for by naming it: the three viewpoints, kubectl, the table of who reaches what.
+
+Checks are plain pytest functions. The first line of a check's docstring is the statement that the learner reads,
+the rest is the hint shown when it does not hold. `@pytest.mark.task` marks what the lesson leaves to the learner.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from kubelab.catalogue import Ground
+from kubelab.kubectl import Kubectl
+from kubelab.reach import Reach
+from kubelab.results import Check, Outcome, Results
+from kubelab.viewpoints import PROBE_POD, Reachable, Viewpoint
+from kubelab.waiting import Patience, wait_until
+
+NAME = "kubelab-run"
+SETTLE = 6.0
+"""Seconds, once in a run, that name service and forwarding rules have to follow a change."""
+
+
+@dataclass
+class Run:
+    """One run over one ground; pytest knows it as a plugin, fixtures and hooks find it there."""
+
+    cluster: str
+    ground: Ground
+    on_check: Callable[[Check], None] = lambda _: None
+    patience: Patience = field(default_factory=lambda: Patience(SETTLE))
+    results: Results = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.results = Results(self.ground.id, self.cluster)
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.addinivalue_line("markers", "task: what the lesson asks the learner to do")
+        config.addinivalue_line("markers", "quick: cheap enough to be looked at on every `invoke up`")
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            message = str(report.longrepr).strip().splitlines()[-1]
+            self.keep(Check("collection", f"the checks in {report.nodeid} can be read", "failed", message))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+        report = yield
+        if report.when == "call" or not report.passed:
+            self.keep(to_check(item, call, report))
+        return report
+
+    def keep(self, check: Check) -> None:
+        self.results.checks.append(check)
+        self.on_check(check)
+
+
+def to_check(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> Check:
+    """Turns pytest's view of one test into a statement and its outcome."""
+    doc = inspect.getdoc(item.function) or item.name  # type: ignore[attr-defined]
+    statement, _, hint = doc.partition("\n")
+    task = item.get_closest_marker("task") is not None
+    outcome: Outcome = report.outcome
+    if outcome == "failed" and task:
+        outcome = "open"
+    message = "" if report.passed or call.excinfo is None else first_lines(call.excinfo.value)
+    seconds = round(report.duration, 2)
+    return Check(item.name, statement.strip(), outcome, message, " ".join(hint.split()), seconds, task)
+
+
+def first_lines(error: BaseException) -> str:
+    """Returns what the check itself says, without what pytest adds to explain an assertion."""
+    text = str(error).partition("\nassert ")[0].strip()
+    known = isinstance(error, AssertionError | pytest.fail.Exception | pytest.skip.Exception)
+    return text if known and text else f"{type(error).__name__}: {text}"
+
+
+def the_run(config: pytest.Config) -> Run:
+    run = config.pluginmanager.get_plugin(NAME)
+    assert isinstance(run, Run), "these checks are started by `invoke lab`"
+    return run
+
+
+@pytest.fixture(scope="session")
+def run(pytestconfig: pytest.Config) -> Run:
+    """The run itself: cluster, ground, results so far."""
+    return the_run(pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def namespace(run: Run) -> str:
+    """The lab's own namespace."""
+    return run.ground.namespace
+
+
+@pytest.fixture(scope="session")
+def kubectl(run: Run, namespace: str) -> Kubectl:
+    """kubectl in the lab's namespace: `kubectl("get pods")`, `kubectl.json("get pod helloworld")`."""
+    return Kubectl(run.cluster, namespace)
+
+
+@pytest.fixture(scope="session")
+def reachable(run: Run) -> Reachable:
+    """Names and addresses of the cluster's machines."""
+    return Reachable(run.cluster)
+
+
+@pytest.fixture(scope="session")
+def nodes(reachable: Reachable) -> list[Viewpoint]:
+    """Every node, control plane first."""
+    return reachable.nodes()
+
+
+@pytest.fixture(scope="session")
+def pod(reachable: Reachable, namespace: str) -> Viewpoint:
+    """The probe Pod, in the lab's namespace."""
+    return reachable.pod(PROBE_POD, namespace)
+
+
+@pytest.fixture(scope="session")
+def inside(reachable: Reachable, namespace: str) -> Callable[..., Viewpoint]:
+    """Any Pod of the lab: `inside("helloworld").output("env")`."""
+    return lambda name, container=None: reachable.pod(name, namespace, container)
+
+
+@pytest.fixture(scope="session")
+def outside(reachable: Reachable) -> Viewpoint:
+    """A machine on the nodes' network without a route to Pods and Services."""
+    place = reachable.outside()
+    if place is None:
+        pytest.skip("this cluster has no outside to look from")
+    return place
+
+
+@pytest.fixture(scope="session")
+def reach(run: Run) -> Reach:
+    """`reach.answers(label, url, places, by=lines)` and `reach.silent(label, url, places)`; both fill the table."""
+    return Reach(run.results.probes, run.patience)
+
+
+@pytest.fixture(scope="session")
+def eventually(run: Run) -> Callable[..., Any]:
+    """`eventually(look, done, seconds=...)`: looks until `done(seen)` or the time is up, returns what was seen last."""
+
+    def look_until(look: Callable[[], Any], done: Callable[[Any], bool] = bool, seconds: float | None = None) -> Any:
+        return wait_until(look, done, run.patience.left if seconds is None else seconds)
+
+    return look_until

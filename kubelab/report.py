@@ -1,0 +1,75 @@
+"""Shows results in the terminal: a line a check, the table of who reaches what, and what to try next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from kubelab.results import Check, Probe, Results
+
+MARKS = {"passed": "[green]✔[/]", "failed": "[red]✘[/]", "open": "[yellow]☐[/]", "skipped": "[cyan]–[/]"}
+PLACES = ("pod", "node", "outside")
+
+console = Console(highlight=False)
+
+
+def line(check: Check) -> None:
+    """One line for one check; more where it did not hold."""
+    console.print(f" {MARKS[check.outcome]} {escape(check.statement)}", soft_wrap=True)
+    if check.outcome == "passed":
+        return
+    words = {"failed": "saw", "open": "yours to do; saw", "skipped": "skipped"}
+    console.print(f"     [dim]{words[check.outcome]}:[/] {escape(check.message)}", soft_wrap=True)
+    if check.hint and check.outcome != "skipped":
+        console.print(f"     [dim]look:[/] {escape(check.hint)}", soft_wrap=True)
+
+
+def show(results: Results, following: str = "", brief: bool = False) -> None:
+    """The end of a run: the table, the count, what comes next. `brief` leaves out the table when all is well."""
+    if results.probes and not (brief and results.exit_code == 0):
+        console.print(reach_table(results.probes))
+    console.print(summary(results))
+    if following:
+        console.print(f"[bold]next:[/] {escape(following)}", soft_wrap=True)
+
+
+def summary(results: Results) -> str:
+    words = {"passed": "true", "failed": "not true", "open": "yours to do", "skipped": "skipped"}
+    counts = [(len(results.with_outcome(outcome)), text) for outcome, text in words.items()]  # type: ignore[arg-type]
+    told = ", ".join(f"{count} {text}" for count, text in counts if count) or "nothing was checked"
+    colour = "red" if results.exit_code else "green"
+    return f"[{colour}]{results.ground}: {told}[/] [dim]({results.seconds:.1f} s)[/]"
+
+
+def reach_table(probes: list[Probe]) -> Table:
+    """Rows are the addresses one can try, columns the places one can stand in; a cell says expected and seen."""
+    table = Table(title="who reaches what", title_justify="left", show_lines=False)
+    table.add_column("address")
+    for place in PLACES:
+        table.add_column(_heading(place, probes))
+    for label, address in dict.fromkeys((probe.label, probe.address) for probe in probes):
+        row = [probe for probe in probes if (probe.label, probe.address) == (label, address)]
+        cells = (cell([probe for probe in row if probe.place == place]) for place in PLACES)
+        table.add_row(f"{escape(label)}\n[dim]{escape(address)}[/]", *cells)
+    return table
+
+
+def _heading(place: str, probes: Iterable[Probe]) -> str:
+    many = len({probe.at for probe in probes if probe.place == place})
+    return f"{many} nodes" if place == "node" and many > 1 else place
+
+
+def cell(probes: list[Probe]) -> str:
+    """What was expected and seen from one place; places of a kind that agree are told once."""
+    if not probes:
+        return "[dim]·[/]"
+    latest = list({probe.at: probe for probe in probes}.values())
+    wrong = [probe for probe in latest if not probe.ok]
+    shown = wrong or latest
+    mark = "[red]✘[/]" if wrong else "[green]✔[/]"
+    seen = ", ".join(dict.fromkeys(probe.seen for probe in shown))
+    where = f"{', '.join(probe.at for probe in wrong)}: " if wrong and len(latest) > 1 else ""
+    return f"{mark} {shown[0].expected}\n[dim]{escape(where + seen)}[/]"

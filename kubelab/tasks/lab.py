@@ -1,0 +1,172 @@
+"""Labs: short lessons on a running cluster, each statement of theirs shown to be true."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.parser.parser import ParseMachine
+from invoke.tasks import task
+
+if TYPE_CHECKING:
+    from kubelab.catalogue import Entry
+    from kubelab.prove import Finding
+    from kubelab.results import Results
+
+CLUSTER_HELP = {"cluster": "name of the cluster: a file in inventory/"}
+LAB_HELP = {"lab": "name of the lab; `invoke lab` lists them", **CLUSTER_HELP}
+
+_complete_context = ParseMachine.complete_context
+
+
+def _complete_with_optional(machine: Any) -> None:
+    """Lets a positional argument that is marked optional be left out, as `invoke lab` does; invoke itself cannot."""
+    for argument in machine.context.missing_positional_args if machine.context else []:
+        if argument.optional:
+            argument.set_value("", cast=False)
+    _complete_context(machine)
+
+
+setattr(ParseMachine, "complete_context", _complete_with_optional)  # noqa: B010 (mypy refuses the assignment)
+
+
+@task(default=True, positional=["lab"], optional=["lab"], help={**LAB_HELP, "lang": "en or ja"})
+def run(context: Context, lab: str, cluster: str = "kind", lang: str = "en") -> None:
+    """Set up a lab and show each of its statements to be true; without a name, list all labs."""
+    if not lab:
+        list_labs(context, cluster=cluster, lang=lang)
+        return
+    from kubelab import playbook
+
+    entry = _ready_for(lab, cluster)
+    playbook.run("lab", cluster, {**entry.ground.extra_vars(), "lab_state": "present"}, with_nodes=True)
+    results = _checked(entry, cluster, lang)
+    if results.exit_code:
+        raise Exit(code=results.exit_code)
+
+
+@task(name="list", help={**CLUSTER_HELP, "lang": "en or ja"})
+def list_labs(_: Context, cluster: str = "kind", lang: str = "en") -> None:
+    """List the labs in the order in which one learns, and which of them are set up."""
+    from rich.table import Table
+
+    from kubelab import catalogue, report
+
+    applied = _applied(cluster)
+    table = Table(title=f"labs on cluster {cluster}", title_justify="left")
+    for heading in ("lab", "title", "topic", "minutes", "set up"):
+        table.add_column(heading, justify="right" if heading == "minutes" else "left")
+    for entry in catalogue.load_all():
+        mark = "[green]✔[/]" if entry.ground.namespace in applied else ""
+        lab = entry.lab
+        table.add_row(entry.id, lab.title.in_language(lang), lab.topic, str(lab.minutes), mark)
+    report.console.print(table)
+    report.console.print("[bold]next:[/] invoke lab NAME · invoke lab.show NAME · invoke lab.reset NAME")
+
+
+@task(positional=["lab"], help={"lab": LAB_HELP["lab"], "lang": "en or ja"})
+def show(_: Context, lab: str, lang: str = "en") -> None:
+    """Show the lesson of a lab: read it here, type its commands in `invoke shell`."""
+    from rich.markdown import Markdown
+
+    from kubelab import catalogue, report
+
+    report.console.print(Markdown(catalogue.load(lab).lesson(lang).read_text()))
+
+
+@task(positional=["lab"], help={**LAB_HELP, "lang": "en or ja"})
+def check(_: Context, lab: str, cluster: str = "kind", lang: str = "en") -> None:
+    """Check what you made by hand in a lab's namespace; of the lab itself nothing is applied."""
+    from kubelab import playbook
+
+    entry = _ready_for(lab, cluster)
+    ground = entry.ground.extra_vars()
+    playbook.run("lab", cluster, {**ground, "lab_state": "present", "lab_overlay": "nothing"}, with_nodes=True)
+    results = _checked(entry, cluster, lang)
+    if results.broken:
+        raise Exit(code=1)
+
+
+@task(positional=["lab"], help=LAB_HELP)
+def reset(_: Context, lab: str, cluster: str = "kind") -> None:
+    """Remove everything of a lab from the cluster and its nodes."""
+    from kubelab import catalogue, kubectl, playbook
+
+    entry = catalogue.load(lab)
+    kubectl.require(cluster)
+    playbook.run("lab", cluster, {**entry.ground.extra_vars(), "lab_state": "absent"}, with_nodes=True)
+
+
+@task(positional=["lab"], help=LAB_HELP)
+def prove(_: Context, lab: str, cluster: str = "kind") -> None:
+    """Check a lab's checks: they fail on every wrong state, pass on the solution, and nothing is left behind."""
+    from kubelab.prove import Proof
+    from kubelab.report import console
+
+    entry = _ready_for(lab, cluster)
+    proof = Proof(cluster, entry.ground, on_finding=_tell, say=lambda text: console.print(f"[dim]  {text}[/]"))
+    _conclude(f"lab {lab}", proof.of_lab(entry))
+
+
+def _conclude(what: str, findings: list[Finding]) -> None:
+    """The findings once more, together, and the exit code."""
+    from kubelab.report import console
+
+    console.print(f"\n[bold]{what}[/]")
+    for finding in findings:
+        _tell(finding)
+    if not all(finding.holds for finding in findings):
+        raise Exit(f"{what} is not proved", 1)
+    console.print(f"[green]{what} is proved[/] [dim]({sum(finding.seconds for finding in findings):.0f} s)[/]")
+
+
+def _tell(finding: Finding) -> None:
+    from rich.markup import escape
+
+    from kubelab.report import console
+
+    mark = "[green]✔[/]" if finding.holds else "[red]✘[/]"
+    console.print(f" {mark} {escape(finding.title)} [dim]({finding.seconds:.1f} s)[/]", soft_wrap=True)
+    for problem in finding.problems:
+        console.print(f"     {escape(problem)}", soft_wrap=True)
+
+
+def _ready_for(lab: str, cluster: str) -> Entry:
+    """Returns the lab. Refuses an unknown lab or cluster, one that is not up, and one that lacks what the lab needs."""
+    from kubelab import catalogue, kubectl, needs, topology
+    from kubelab.errors import Refusal
+
+    entry = catalogue.load(lab)
+    topology.find(cluster)
+    kubectl.require(cluster)
+    if reasons := needs.unmet(entry.lab.needs, cluster):
+        raise Refusal(
+            found="; ".join(reasons),
+            needed=f"a cluster that lab {lab} can run on (labs/{lab}/lab.yml: needs)",
+            change=f"inventory/{cluster}.yml, then ./invoke up",
+        )
+    return entry
+
+
+def _checked(entry: Entry, cluster: str, lang: str) -> Results:
+    """Waits until the lab stands, runs its checks and shows them as they come."""
+    from kubelab import checks, report
+
+    report.console.print(f"\n[bold]{entry.lab.title.in_language(lang)}[/]")
+    for text in checks.wait_until_ready(cluster, entry.ground, lambda text: report.console.print(f"[dim]  {text}[/]")):
+        report.console.print(f" [red]✘[/] {text}", soft_wrap=True)
+    results = checks.run(cluster, entry.ground, on_check=report.line)
+    report.show(results, entry.lab.next.in_language(lang) if entry.lab.next else "")
+    return results
+
+
+def _applied(cluster: str) -> set[str]:
+    """Namespaces that exist; empty when the cluster is not up."""
+    from kubelab.kubectl import Kubectl
+    from kubelab.paths import kubeconfig
+
+    if not kubeconfig(cluster).is_file():
+        return set()
+    names = Kubectl(cluster).run("get namespaces -o name --request-timeout 3s").stdout
+    return {name.removeprefix("namespace/") for name in names.split()}

@@ -1,0 +1,64 @@
+"""Ansible filters that read the manifests of a lab."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+LABEL = "kubelab.dev/lab"
+NOT_MANIFESTS = {"fault.yml", "tasks.yml", "undo.yml"}
+
+Document = dict[str, Any]
+
+
+def lab_documents(folder: str, overlay: str = "", fault: str = "") -> list[Document]:
+    """Return the objects of a lab as one list, ready for one call.
+
+    `overlay` is `solution` for what a learner would add, or `nothing` for an empty ground; `fault` names a wrong
+    state. An object that is given again, by kind and name, replaces the earlier one.
+    """
+    root = Path(folder)
+    folders = [] if overlay == "nothing" else [root / "manifests"]
+    if overlay and overlay != "nothing":
+        folders.append(root / overlay)
+    if fault:
+        folders.append(root / "faults" / fault)
+    return _merge(folders)
+
+
+def lab_objects(folder: str) -> list[Document]:
+    """Return every object that a lab may have made: given, solution and faults."""
+    root = Path(folder)
+    return _merge([root / "manifests", root / "solution", *sorted((root / "faults").glob("*/"))])
+
+
+def lab_cluster_objects(folder: str) -> list[Document]:
+    """Return the objects of a lab that lie in no namespace: they carry the label kubelab.dev/lab themselves."""
+    return [document for document in lab_objects(folder) if LABEL in document["metadata"].get("labels", {})]
+
+
+def _merge(folders: list[Path]) -> list[Document]:
+    found: dict[tuple[str, str, str], Document] = {}
+    for path in (path for folder in folders for path in sorted(folder.glob("*.yml"))):
+        if path.name in NOT_MANIFESTS:
+            continue
+        for document in yaml.safe_load_all(path.read_text()):
+            if document:
+                metadata = document["metadata"]
+                key = (document["kind"], metadata.get("namespace", ""), metadata["name"])
+                found[key] = document
+    return list(found.values())
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Any]:
+        """Return them by name."""
+        return {
+            "lab_documents": lab_documents,
+            "lab_objects": lab_objects,
+            "lab_cluster_objects": lab_cluster_objects,
+        }

@@ -1,0 +1,50 @@
+"""A proof is judged strictly: a check that passes too early, or fails for another reason, speaks against it."""
+
+from __future__ import annotations
+
+from kubelab import prove
+from kubelab.catalogue import Fault
+from kubelab.leftovers import difference
+from kubelab.results import Check, Outcome, Results
+
+
+def results(**outcomes: Outcome) -> Results:
+    made = Results("lab", "kind")
+    made.checks = [
+        Check(name, name, outcome, f"{name} saw nothing" if outcome in ("failed", "open") else "", task="task" in name)
+        for name, outcome in outcomes.items()
+    ]
+    return made
+
+
+def test_untouched_nothing_may_pass() -> None:
+    assert prove.judge_untouched(results(test_a="failed", test_task="open", test_c="skipped")) == []
+    assert prove.judge_untouched(results(test_a="passed")) == ["test_a passes although nothing is there"]
+
+
+def test_half_done_exactly_the_tasks_are_missing() -> None:
+    assert prove.judge_half(results(test_a="passed", test_task="open")) == []
+    assert prove.judge_half(results(test_a="passed", test_task="passed")) != []
+    assert prove.judge_half(results(test_a="failed", test_task="open")) != []
+
+
+def test_solved_everything_passes() -> None:
+    assert prove.judge_solution(results(test_a="passed", test_task="passed")) == []
+    assert prove.judge_solution(results(test_a="passed", test_task="open")) != []
+
+
+def test_a_fault_breaks_what_it_names_and_says_why() -> None:
+    fault = Fault(title="x", fails={"test_a": "saw nothing"}, also=["test_b"])
+    assert prove.judge_fault(results(test_a="failed", test_b="failed", test_c="passed"), fault) == []
+    assert prove.judge_fault(results(test_a="failed", test_b="passed"), fault) == []
+    assert prove.judge_fault(results(test_a="passed"), fault) == ["test_a does not notice"]
+    assert prove.judge_fault(results(test_a="failed", test_c="failed"), fault) != []
+    other = Fault(title="x", fails={"test_a": "refused"})
+    assert "without saying" in prove.judge_fault(results(test_a="failed"), other)[0]
+
+
+def test_inventories_are_compared_both_ways_and_by_number() -> None:
+    before = {"cluster": ["Pod a/x", "Pod a/x"], "node": ["route 1"]}
+    after = {"cluster": ["Pod a/x", "PersistentVolume /p"], "node": ["route 1"]}
+    assert difference(before, before) == []
+    assert difference(before, after) == ["cluster: left over: PersistentVolume /p", "cluster: missing: Pod a/x"]
