@@ -106,7 +106,7 @@ def _docker(words: list[str]) -> list[str]:
 
 
 def run(steps: Iterable[Step]) -> bool:
-    """Runs the steps in order; one whose need failed is not run. Prints where the time went; returns whether all held."""
+    """Runs the steps in order, but none whose need failed; prints where the time went. Returns whether all held."""
     done: dict[str, Step] = {}
     for step in steps:
         done[step.title] = step

@@ -25,6 +25,15 @@ WIDEST_SERVICES = 12
 # A cluster's name ends up in host names: kubelab-<cluster>-control-plane, 63 characters at most.
 CLUSTER_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
 
+# pydantic's words for programmers, in ours
+PROBLEMS = {
+    "missing": "is missing",
+    "int_type": "must be a whole number",
+    "literal_error": "must be {expected}",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than_equal": "must be {le} or less",
+}
+
 
 class Topology(BaseModel):
     """What a shape file says, in Python's types. Ranges that it leaves out come from group_vars/all/network.yml."""
@@ -43,9 +52,10 @@ class Topology(BaseModel):
     @field_validator("network_pods", "network_services", "network_machines", mode="before")
     @classmethod
     def _to_network(cls, value: Any) -> IPv4Network:
-        if not isinstance(value, str):
-            raise ValueError('must be an address range in quotes, like "10.244.0.0/16"')
-        return IPv4Network(value)
+        try:
+            return IPv4Network(str(value))
+        except ValueError:
+            raise ValueError("must be an address range like 10.244.0.0/16") from None
 
     @field_validator("control_planes")
     @classmethod
@@ -125,9 +135,9 @@ def load(cluster: str, overrides: Mapping[str, Any] | None = None, folder: Path 
         return Topology.model_validate({**ranges, **values, **(overrides or {})})
     except ValidationError as error:
         raise Refusal(
-            found="\n".join(_problems(error, label)),
+            found="\n".join(_problems(error, label, overrides or {})),
             needed="a shape like inventory/kind.yml; ranges as in inventory/group_vars/all/network.yml",
-            change=label,
+            change="what you typed" if overrides else label,
         ) from error
 
 
@@ -161,9 +171,12 @@ def _wrong_key(label: str, problem: str, allowed: str) -> Refusal:
     return Refusal(found=f"{label}: {problem}", needed=f"only these keys: {allowed}", change=label)
 
 
-def _problems(error: ValidationError, label: str) -> Iterator[str]:
+def _problems(error: ValidationError, label: str, typed: Mapping[str, Any]) -> Iterator[str]:
+    """Yields one line a problem; what came from the command line is not blamed on the file."""
     for problem in error.errors():
         key = str(problem["loc"][0]) if problem["loc"] else ""
-        text = problem["msg"].removeprefix("Value error, ")
+        default = problem["msg"].removeprefix("Value error, ")
+        text = PROBLEMS.get(problem["type"], default).format(**problem.get("ctx", {}))
         seen = "" if problem["type"] == "missing" or not key else f" (is {problem['input']!r})"
-        yield f"{label}: {key + ': ' if key else ''}{text}{seen}"
+        where = "the command line" if key in typed else label
+        yield f"{where}: {key + ': ' if key else ''}{text}{seen}"

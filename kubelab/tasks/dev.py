@@ -22,8 +22,8 @@ def lint(_: Context) -> None:
         raise Exit(f"complaints: {', '.join(failed)}", 1)
 
 
-@task(help={"fast": "lint and unit tests only, in under a minute"})
-def test(_: Context, fast: bool = False) -> None:
+@task(name="test", help={"fast": "lint and unit tests only, in under a minute"})
+def run_tests(_: Context, fast: bool = False) -> None:
     """Run everything that must hold before a change lands; a cluster named `test` comes up and goes.
 
     Examples:

@@ -1,0 +1,66 @@
+"""The command that is printed is the command that is run, and a person can copy it."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from invoke import Exit
+
+from kubelab import playbook
+
+
+def text(*args: Any, **more: Any) -> str:
+    return shlex.join(playbook.build_args(*args, **more))
+
+
+def test_up_names_shape_and_playbook() -> None:
+    assert text("up", "kind") == "ansible-playbook -i inventory/kind.yml playbooks/up.yml"
+
+
+def test_numbers_and_words_are_typed_plainly() -> None:
+    assert text("lab", "test", {"lab_id": "clusterip", "lab_state": "present", "n": 3}) == (
+        "ansible-playbook -i inventory/test.yml playbooks/lab.yml -e lab_id=clusterip -e lab_state=present -e n=3"
+    )
+
+
+@pytest.mark.parametrize("value", [True, ["a"], "two words", "a=b", ""])
+def test_what_ansible_would_take_apart_goes_as_json(value: object) -> None:
+    import json
+
+    assert playbook.build_args("up", "kind", {"x": value})[-1] == json.dumps({"x": value})
+
+
+def test_plays_on_nodes_get_the_generated_inventory_second() -> None:
+    assert text("lab", "kind", with_nodes=True) == (
+        "ansible-playbook -i inventory/kind.yml -i .state/kind/inventory.yml playbooks/lab.yml"
+    )
+
+
+@pytest.fixture
+def ansible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A stand-in for ansible-playbook, first on the path; tests write what it does."""
+    program = tmp_path / "ansible-playbook"
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    program.touch(0o755)
+    return program
+
+
+def test_the_code_of_ansible_is_passed_on(ansible: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    ansible.write_text("#!/bin/sh\nexit 2\n")
+    with pytest.raises(Exit) as ended:
+        playbook.run("up", "kind")
+    assert ended.value.code == 2
+    assert capfd.readouterr().out == "$ ansible-playbook -i inventory/kind.yml playbooks/up.yml\n"
+
+
+def test_a_run_says_how_much_it_changed(ansible: Path) -> None:
+    ansible.write_text('#!/bin/sh\necho \'{"changed": 3}\' > "$KUBELAB_SUMMARY"\n')
+    assert playbook.run("up", "kind").changed == 3
+
+
+def test_a_run_that_does_not_say_may_have_changed_anything(ansible: Path) -> None:
+    ansible.write_text("#!/bin/sh\n")
+    assert playbook.run("up", "kind").changed is None
