@@ -10,7 +10,7 @@ from rich.table import Table
 
 from kubelab.results import Check, Probe, Results
 
-MARKS = {"passed": "[green]✔[/]", "failed": "[red]✘[/]", "open": "[yellow]☐[/]", "skipped": "[cyan]–[/]"}
+MARKS = {"passed": "[green]✔[/]", "failed": "[red]✘[/]", "open": "[yellow]☐[/]", "skipped": "[cyan]-[/]"}
 PLACES = ("pod", "node", "outside")
 
 console = Console(highlight=False)

@@ -33,7 +33,13 @@ setattr(ParseMachine, "complete_context", _complete_with_optional)  # noqa: B010
 
 @task(default=True, positional=["lab"], optional=["lab"], help={**LAB_HELP, "lang": "en or ja"})
 def run(context: Context, lab: str, cluster: str = "kind", lang: str = "en") -> None:
-    """Set up a lab and show each of its statements to be true; without a name, list all labs."""
+    """Set up a lab and show each of its statements to be true; without a name, list all labs.
+
+    Examples:
+      invoke lab
+      invoke lab clusterip
+      invoke lab clusterip --lang=ja --cluster=test
+    """
     if not lab:
         list_labs(context, cluster=cluster, lang=lang)
         return
@@ -67,7 +73,12 @@ def list_labs(_: Context, cluster: str = "kind", lang: str = "en") -> None:
 
 @task(positional=["lab"], help={"lab": LAB_HELP["lab"], "lang": "en or ja"})
 def show(_: Context, lab: str, lang: str = "en") -> None:
-    """Show the lesson of a lab: read it here, type its commands in `invoke shell`."""
+    """Show the lesson of a lab: read it here, type its commands in `invoke shell`.
+
+    Examples:
+      invoke lab.show pod
+      invoke lab.show pod --lang=ja
+    """
     from rich.markdown import Markdown
 
     from kubelab import catalogue, report
@@ -77,7 +88,11 @@ def show(_: Context, lab: str, lang: str = "en") -> None:
 
 @task(positional=["lab"], help={**LAB_HELP, "lang": "en or ja"})
 def check(_: Context, lab: str, cluster: str = "kind", lang: str = "en") -> None:
-    """Check what you made by hand in a lab's namespace; of the lab itself nothing is applied."""
+    """Check what you made by hand in a lab's namespace; of the lab itself nothing is applied.
+
+    Examples:
+      invoke lab.check pod
+    """
     from kubelab import playbook
 
     entry = _ready_for(lab, cluster)
@@ -90,7 +105,11 @@ def check(_: Context, lab: str, cluster: str = "kind", lang: str = "en") -> None
 
 @task(positional=["lab"], help=LAB_HELP)
 def reset(_: Context, lab: str, cluster: str = "kind") -> None:
-    """Remove everything of a lab from the cluster and its nodes."""
+    """Remove everything of a lab from the cluster and its nodes.
+
+    Examples:
+      invoke lab.reset pod
+    """
     from kubelab import catalogue, kubectl, playbook
 
     entry = catalogue.load(lab)
@@ -100,7 +119,11 @@ def reset(_: Context, lab: str, cluster: str = "kind") -> None:
 
 @task(positional=["lab"], help=LAB_HELP)
 def prove(_: Context, lab: str, cluster: str = "kind") -> None:
-    """Check a lab's checks: they fail on every wrong state, pass on the solution, and nothing is left behind."""
+    """Check a lab's checks: they fail on every wrong state, pass on the solution, and nothing is left behind.
+
+    Examples:
+      invoke lab.prove pod
+    """
     from kubelab.prove import Proof
     from kubelab.report import console
 

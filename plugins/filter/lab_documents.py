@@ -39,6 +39,12 @@ def lab_cluster_objects(folder: str) -> list[Document]:
     return [document for document in lab_objects(folder) if LABEL in document["metadata"].get("labels", {})]
 
 
+def lab_undo_files(folder: str, fault: str = "*") -> list[str]:
+    """Return the task files that undo what was done to nodes: the lab's own, and those of one fault or all."""
+    root = Path(folder)
+    return [str(path) for path in (*root.glob("undo.yml"), *sorted(root.glob(f"faults/{fault}/undo.yml")))]
+
+
 def _merge(folders: list[Path]) -> list[Document]:
     found: dict[tuple[str, str, str], Document] = {}
     for path in (path for folder in folders for path in sorted(folder.glob("*.yml"))):
@@ -61,4 +67,5 @@ class FilterModule:
             "lab_documents": lab_documents,
             "lab_objects": lab_objects,
             "lab_cluster_objects": lab_cluster_objects,
+            "lab_undo_files": lab_undo_files,
         }

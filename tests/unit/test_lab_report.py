@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from pathlib import Path
 
 from rich.console import Console
@@ -16,7 +17,7 @@ def probe(place: str, at: str, expected: Expected, seen: str, ok: bool = True) -
 
 
 def printed(thing: object) -> str:
-    console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123: the console closes it
+    console = Console(width=120, record=True, file=StringIO())
     console.print(thing)
     return console.export_text()
 

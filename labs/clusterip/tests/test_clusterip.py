@@ -78,7 +78,7 @@ def test_its_full_name_answers_a_pod(reach, pod, service, ours, namespace):
 def test_its_address_answers_pods_and_nodes(reach, pod, nodes, service, ours):
     """Its address answers Pods, and every node.
 
-    If the endpoints look right but the connection is refused: which port do they name, on which does the program listen?
+    Endpoints, and still refused? Compare the port that they name with the one on which the program listens.
     """
     reach.answers("ClusterIP", f"http://{service['clusterIP']}:8080", [pod, *nodes], by=ours)
 
