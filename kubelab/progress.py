@@ -80,8 +80,9 @@ class Heartbeat:
 
     def text(self, step: Step, now: float) -> str:
         usual = self.memory.usual.get(step.key)
-        hint = f", usually {in_words(usual)}" if usual and "usually" not in step.name else ""
-        return f"  ...      {step.name}: {in_words(now - step.started)} so far{hint}"
+        name, _, told = step.name.partition(" (usually ")
+        hint = f", usually {in_words(usual)}" if usual else f", usually {told.rstrip(')')}" if told else ""
+        return f"  ...      {name}: {in_words(now - step.started)} so far{hint}"
 
     def start(self, step: Step) -> None:
         self.silence = threading.Event()

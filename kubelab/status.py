@@ -10,8 +10,10 @@ from typing import Any
 from kubelab.kubectl import Kubectl
 
 QUESTION = "get nodes,namespaces,deployments,daemonsets,pods --all-namespaces --output json --request-timeout 5s"
+WARNINGS = "get events --all-namespaces --field-selector type=Warning --sort-by .lastTimestamp --output json"
 LAB_LABEL = "kubelab.dev/lab"
 CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
+MOST_CAUSES = 5
 SOON = ("ContainerCreating", "PodInitializing")
 
 
@@ -23,6 +25,8 @@ class View:
     addons: list[tuple[str, ...]] = field(default_factory=list)
     labs: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    causes: list[str] = field(default_factory=list)
+    """Where something is wrong: what the cluster itself warned of last."""
 
 
 NODE_HEADINGS = ("node", "role", "address", "version", "state")
@@ -35,7 +39,11 @@ def look(cluster: str, containers: list[str]) -> View:
     if answer.returncode:
         reason = answer.stderr.strip().splitlines()
         return View(problems=[f"the API server does not answer: {reason[-1] if reason else 'kubectl failed'}"])
-    return read(json.loads(answer.stdout)["items"], containers)
+    view = read(json.loads(answer.stdout)["items"], containers)
+    if view.problems:
+        events = Kubectl(cluster).run(WARNINGS, seconds=15)
+        view.causes = causes(json.loads(events.stdout)["items"]) if not events.returncode else []
+    return view
 
 
 def read(items: list[dict[str, Any]], containers: list[str]) -> View:
@@ -45,6 +53,7 @@ def read(items: list[dict[str, Any]], containers: list[str]) -> View:
         by_kind.setdefault(item["kind"], []).append(item)
     namespaces = by_kind.get("Namespace", [])
     labs = {name(item): item["metadata"].get("labels", {}).get(LAB_LABEL, "") for item in namespaces}
+    shown = sorted(lab for namespace, lab in labs.items() if lab and namespace == f"lab-{lab}")
     nodes = by_kind.get("Node", [])
     workloads = [
         item
@@ -56,7 +65,7 @@ def read(items: list[dict[str, Any]], containers: list[str]) -> View:
     return View(
         nodes=[_node_row(node) for node in nodes],
         addons=[_addon_row(item) for item in workloads],
-        labs=sorted(set(labs.values()) - {""}),
+        labs=shown,
         problems=[
             *(
                 f"machine {machine} is no node of the cluster"
@@ -68,6 +77,18 @@ def read(items: list[dict[str, Any]], containers: list[str]) -> View:
             *(text for pod in by_kind.get("Pod", []) for text in _pod_problems(pod)),
         ],
     )
+
+
+def causes(events: list[dict[str, Any]]) -> list[str]:
+    """Returns the latest warnings, the last one first, one for each reason and kind of object."""
+    latest: dict[tuple[str, str], str] = {}
+    for event in reversed(events):
+        about = event["involvedObject"]
+        where = f"{about['kind']} {about.get('namespace', '')}/{about['name']}".replace(" /", " ")
+        latest.setdefault(
+            (event.get("reason", ""), about["kind"]), f"{where}: {event.get('message', '').strip()[-300:]}"
+        )
+    return list(latest.values())[:MOST_CAUSES]
 
 
 def name(item: dict[str, Any]) -> str:

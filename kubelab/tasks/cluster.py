@@ -61,6 +61,8 @@ def status(_: Context, cluster: str = DEFAULT_CLUSTER) -> None:
     print(f"labs set up: {', '.join(view.labs) or 'none'}")
     for problem in view.problems:
         print(f"wrong: {problem}")
+    for cause in view.causes:
+        print(f"the cluster warned: {cause}")
     if view.problems:
         raise Exit(code=1)
     print("nothing is wrong")

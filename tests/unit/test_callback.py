@@ -68,7 +68,8 @@ def run(tmp_path: Path):  # type: ignore[no-untyped-def]
 def test_roles_are_headings_and_only_what_mattered_has_a_line(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     code, out = run("- {name: Nothing, ansible.builtin.command: 'true', changed_when: false}")
     assert code == 0
-    lines = [line for line in out.splitlines() if line]
+    # on a busy machine a step may take a second and get its line
+    lines = [line for line in out.splitlines() if line and not line.startswith("  ok ")]
     assert lines[0] == "first"
     assert lines[1].startswith("  changed  Change something (")
     assert lines[2:4] == ["    said aloud", "second"]
@@ -116,11 +117,14 @@ def test_a_step_that_takes_long_says_how_long_it_usually_takes(tmp_path: Path) -
     assert Heartbeat(Memory(path)).text(step, now=120.0).endswith("20 s so far, usually 35 s")
 
 
-def test_a_hint_in_the_name_is_not_repeated(tmp_path: Path) -> None:
+def test_a_hint_in_the_name_counts_until_there_is_experience(tmp_path: Path) -> None:
     path = tmp_path / "durations.json"
-    step = Step("machines", "Create them (usually 30 s)", started=0.0, seconds=40.0)
+    step = Step("machines", "Create them (usually 30 s, at most 300 s)", started=0.0, seconds=40.0)
+    assert (
+        Heartbeat(Memory(path)).text(step, now=20.0).endswith("Create them: 20 s so far, usually 30 s, at most 300 s")
+    )
     Memory(path).keep([step])
-    assert Heartbeat(Memory(path)).text(step, now=20.0).count("usually") == 1
+    assert Heartbeat(Memory(path)).text(step, now=20.0).endswith("Create them: 20 s so far, usually 40 s")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "[1]", "{", '{"a": "b"'])

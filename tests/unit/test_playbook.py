@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,9 @@ import pytest
 from invoke import Exit
 
 from kubelab import playbook
+from kubelab.paths import ROOT
+
+PYTHON = sys.executable
 
 
 def text(*args: Any, **more: Any) -> str:
@@ -59,6 +65,19 @@ def test_the_code_of_ansible_is_passed_on(ansible: Path, capfd: pytest.CaptureFi
 def test_a_run_says_how_much_it_changed(ansible: Path) -> None:
     ansible.write_text('#!/bin/sh\necho \'{"changed": 3}\' > "$KUBELAB_SUMMARY"\n')
     assert playbook.run("up", "kind").changed == 3
+
+
+def test_ansible_is_stopped_with_us(ansible: Path, tmp_path: Path) -> None:
+    ansible.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 60\n")
+    ours_first = f"import sys; sys.executable = {str(tmp_path / 'python')!r}"
+    script = f"{ours_first}; from kubelab import playbook; playbook.run('up', 'kind')"
+    with subprocess.Popen([PYTHON, "-c", script], cwd=ROOT) as ours:
+        while not (tmp_path / "pid").is_file() or not (tmp_path / "pid").read_text():
+            assert ours.poll() is None
+        ours.terminate()
+        assert ours.wait(10) != 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
 def test_a_run_that_does_not_say_may_have_changed_anything(ansible: Path) -> None:

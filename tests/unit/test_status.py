@@ -62,6 +62,13 @@ def test_what_only_takes_its_time_is_not_wrong() -> None:
     assert status.read([pod("ContainerCreating")], []).problems == []
 
 
+def test_the_latest_warning_of_each_kind_is_the_likely_cause() -> None:
+    about = {"kind": "Pod", "namespace": "lab-pod", "name": "web"}
+    events = [{"involvedObject": about, "reason": "Failed", "message": text} for text in ("old", "new")]
+    events.append({"involvedObject": {"kind": "Node", "name": "w"}, "reason": "NotReady", "message": "gone"})
+    assert status.causes(events) == ["Node w: gone", "Pod lab-pod/web: new"]
+
+
 def test_labs_are_their_namespaces_and_their_workloads_are_no_add_ons() -> None:
     labels = {status.LAB_LABEL: "pod"}
     namespace = {"kind": "Namespace", "metadata": {"name": "lab-pod", "labels": labels}}
