@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.append(str(Path(__file__).parent))
-from digest import content_key, tree_digest  # noqa: E402  (Ansible loads each plugin file alone)
+from digest import content_key, tree_digest
 
 
 def part_dirs(parts: dict[str, Any], files: str, versions: dict[str, Any], cache: str) -> dict[str, str]:

@@ -15,7 +15,9 @@ def node_addresses(inventory: dict[str, Any]) -> dict[str, str]:
     """Return name and address of every node of a generated inventory (the machine outside is none)."""
     groups = inventory["all"]["children"]["machines"]["children"]
     return {
-        name: host["node_address"] for group in ("control_planes", "workers") for name, host in groups[group]["hosts"].items()
+        name: host["node_address"]
+        for group in ("control_planes", "workers")
+        for name, host in groups[group]["hosts"].items()
     }
 
 

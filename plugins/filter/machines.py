@@ -17,7 +17,7 @@ def free_subnet(pool: str, prefix: int, taken: list[str]) -> str:
     for subnet in IPv4Network(pool).subnets(new_prefix=prefix):
         if not any(subnet.overlaps(other) for other in used):
             return str(subnet)
-    raise ValueError(f"no free /{prefix} in {pool}: choose another network_machines in inventory/group_vars/all/network.yml")
+    raise ValueError(f"no free /{prefix} in {pool}: choose another network_machines in group_vars/all/network.yml")
 
 
 def address_span(subnet: str, first: int, last: int) -> str:

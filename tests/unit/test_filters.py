@@ -50,7 +50,16 @@ def test_changing_one_part_leaves_the_folders_of_the_others(tmp_path: Path) -> N
 
 
 def test_images_name_their_files_layer_and_labels() -> None:
-    images = [{"name": "x:1", "bin": ["part/server"], "as": "etcd", "scripts": ["run"], "tools": True, "config": {"User": "1"}}]
+    images = [
+        {
+            "name": "x:1",
+            "bin": ["part/server"],
+            "as": "etcd",
+            "scripts": ["run"],
+            "tools": True,
+            "config": {"User": "1"},
+        }
+    ]
     made = artifacts.oci_images(images, {"part": "/cache/part-1"}, "/scripts", "/tools.tar", {"vendor": "kubelab"})
     assert made == [
         {
@@ -84,7 +93,11 @@ def test_the_address_pool_lies_in_the_upper_half_of_the_subnet() -> None:
 
 
 def test_nodes_are_named_as_kind_names_them() -> None:
-    assert machines.kind_nodes("kubelab-a", 1, 2) == ["kubelab-a-control-plane", "kubelab-a-worker", "kubelab-a-worker2"]
+    assert machines.kind_nodes("kubelab-a", 1, 2) == [
+        "kubelab-a-control-plane",
+        "kubelab-a-worker",
+        "kubelab-a-worker2",
+    ]
     assert machines.kind_nodes("kubelab-a", 3, 0)[2] == "kubelab-a-control-plane3"
 
 
@@ -136,7 +149,7 @@ def test_a_node_gets_what_it_asks_for_itself() -> None:
     ],
 )
 def test_nobody_gets_a_certificate_for_somebody_else(place: int, value: Any) -> None:
-    request = list(OWN)
+    request: list[Any] = list(OWN)
     request[place] = value
     assert certificates.kubelet_requests({"items": [request_of(*request)]}, NODES) == []
 
