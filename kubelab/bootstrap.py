@@ -83,7 +83,8 @@ def install() -> None:
     """Brings the venv to exactly the pinned packages; uv does it in seconds, pip is the slower way out."""
     python = str(VENV / "bin/python")
     pip = [python, "-m", "pip", "--disable-pip-version-check", "--quiet", "install", "--require-hashes"]
-    environment = {**os.environ, "VIRTUAL_ENV": str(VENV)}
+    # A company's certificate authority is known to the system, rarely to what uv ships.
+    environment = {"UV_SYSTEM_CERTS": "1", **os.environ, "VIRTUAL_ENV": str(VENV)}
     if "PIP_INDEX_URL" in os.environ:
         environment.setdefault("UV_DEFAULT_INDEX", os.environ["PIP_INDEX_URL"])
     uv_only = VENV / "uv-requirement.txt"
