@@ -19,8 +19,9 @@ _VOLATILE = {"events", "events.events.k8s.io", "leases.coordination.k8s.io", "co
 _UNLISTABLE = re.compile(r"\.metrics\.k8s\.io$")
 
 # Folders in which labs and volumes leave something, rules that forward to Pods and Services, and routes.
+# Not /var/log/pods: kubelet sweeps the logs of deleted Pods once a minute, whatever a lab does.
 NODE_QUESTIONS = """
-for folder in /var/lib/kubelet/pods /var/log/pods /var/local-path-provisioner /mnt /srv /opt /tmp; do
+for folder in /var/lib/kubelet/pods /var/local-path-provisioner /mnt /srv /opt /tmp; do
   ls -1A "$folder" 2>/dev/null | sed "s|^|folder $folder/|"
 done
 ip -o route | sed 's/^/route /'
@@ -46,6 +47,16 @@ class Inspector:
         names = kubectl("api-resources --verbs=list -o name").split()
         kinds = [name for name in names if name not in _VOLATILE and not _UNLISTABLE.search(name)]
         return sorted(_line(item) for item in kubectl.json(f"get {','.join(kinds)} --all-namespaces"))
+
+    def look_settled(self, seconds: float = SECONDS) -> Inventory:
+        """Returns what is there once nothing changes by itself any more: an earlier lab may just have gone."""
+        seen: list[Inventory] = []
+
+        def look() -> Inventory:
+            seen.append(self.look())
+            return seen[-1]
+
+        return wait_until(look, done=lambda now: len(seen) > 1 and now == seen[-2], seconds=seconds, step=1.0)
 
     def difference_from(self, before: Inventory, seconds: float = SECONDS) -> list[str]:
         """Returns what is there now and was not, and the other way round; waits for the nodes to tidy up."""

@@ -14,6 +14,7 @@ from pathlib import Path
 BLOCK = re.compile(r"^```(?P<language>[\w-]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 INNER_PROMPT = re.compile(r"^[/~] [$#] ?")
 ELLIPSIS = "..."
+_PROMPTS = re.compile(r"(?:[/~] [$#] ?)+")
 
 _SAFE = "bcdfghjklmnpqrstvwxz2456789"  # the letters of which Kubernetes makes names
 _ADDRESS = r"\d{1,3}(?:\.\d{1,3}){3}"
@@ -22,7 +23,7 @@ _WEEKDAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 # Name, pattern. Same: the same text stands for one thing throughout. Any: whatever has this form will do.
 _SAME = {
     "address": rf"(?<![\d.]){_ADDRESS}(?![\d.])",
-    "generated": rf"(?<=-)(?:[{_SAFE}]{{6,10}}-)?[{_SAFE}]{{5}}\b",
+    "generated": rf"(?<=[-=])(?:[{_SAFE}]{{8,10}}(?:-[{_SAFE}]{{5}})?|[{_SAFE}]{{5}})\b",
     "nodeport": r"\b3[0-2]\d{3}\b",
 }
 _ANY = {
@@ -31,8 +32,9 @@ _ANY = {
     "time": r"\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?",
     "node": r"\bkubelab-[a-z0-9-]+\b",
     "version": r"\bv\d+\.\d+\.\d+\b",
+    "package": r"\(Debian [\w.:+~-]+\)",
     "digest": r"\b(?:sha256:|containerd://)[0-9a-f]{64}\b",
-    "age": r"(?<![\w.-])(?:\d+(?:ms|[dhms]))+(?![\w.-])",
+    "age": r"(?<![\w.-])(?:\d+(?: ?ms|[dhms]))+(?![\w.-])",
 }
 _TOKEN = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in {**_ANY, **_SAME}.items()))
 
@@ -128,6 +130,16 @@ class Translation:
         if position < len(seen) and not gap:
             return f"more than expected: {_excerpt(seen[position:])}"
         return ""
+
+    def opening_difference(self, expected: tuple[str, ...], actual: list[str]) -> str:
+        """The same for a command that opens a shell: two programs greet at once, and a greeting may be missed."""
+        seen = [squeeze(line) for line in actual if squeeze(line) and not _PROMPTS.fullmatch(squeeze(line))]
+        if ELLIPSIS in expected:
+            return ""
+        strange = [line for line in seen if not any(self._learn(squeeze(known), line) for known in expected)]
+        if strange:
+            return f"not in the lesson: {_excerpt(strange)}"
+        return "" if seen else "nothing greets"
 
     def _learn(self, expected: str, actual: str) -> bool:
         """Whether one line matches; if so, remembers what its example values are called."""

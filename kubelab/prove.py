@@ -76,7 +76,7 @@ class Proof:
         """Proves a lab: untouched, half done, solved twice, each fault, typed by hand, nothing left."""
         inspector = Inspector(self.cluster)
         self.clean()
-        before = inspector.look()
+        before = inspector.look_settled()
         try:
             self._step("untouched: every check fails", lambda: judge_untouched(self.state(overlay="nothing")))
             self._step("as given: exactly your part is missing", lambda: judge_half(self.state()))

@@ -47,13 +47,15 @@ def summary(results: Results) -> str:
 def reach_table(probes: list[Probe]) -> Table:
     """Rows are the addresses one can try, columns the places one can stand in; a cell says expected and seen."""
     table = Table(title="who reaches what", title_justify="left", show_lines=False)
-    table.add_column("address")
+    table.add_column("address", overflow="fold")
     for place in PLACES:
-        table.add_column(_heading(place, probes))
-    for label, address in dict.fromkeys((probe.label, probe.address) for probe in probes):
-        row = [probe for probe in probes if (probe.label, probe.address) == (label, address)]
+        table.add_column(_heading(place, probes), overflow="fold")
+    for label in dict.fromkeys(probe.label for probe in probes):
+        row = [probe for probe in probes if probe.label == label]
+        addresses = list(dict.fromkeys(probe.address for probe in row))
+        told = addresses[0] if len(addresses) == 1 else f"{len(addresses)} addresses"
         cells = (cell([probe for probe in row if probe.place == place]) for place in PLACES)
-        table.add_row(f"{escape(label)}\n[dim]{escape(address)}[/]", *cells)
+        table.add_row(f"{escape(label)}\n[dim]{escape(told)}[/]", *cells)
     return table
 
 
@@ -66,7 +68,7 @@ def cell(probes: list[Probe]) -> str:
     """What was expected and seen from one place; places of a kind that agree are told once."""
     if not probes:
         return "[dim]·[/]"
-    latest = list({probe.at: probe for probe in probes}.values())
+    latest = list({(probe.at, probe.address): probe for probe in probes}.values())
     wrong = [probe for probe in latest if not probe.ok]
     shown = wrong or latest
     mark = "[red]✘[/]" if wrong else "[green]✔[/]"

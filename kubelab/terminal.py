@@ -17,7 +17,7 @@ _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|[\x07\x0f]")
 _INNER = re.compile(r"(?:^|\n)[/~] [$#] $")
 _ASK_CURSOR = "\x1b[6n"
 ANSWER_CURSOR = b"\x1b[1;1R"
-NUDGE = 2.0
+NUDGE = 1.0
 """Seconds after which a silent program gets an Enter, as kubectl itself advises."""
 
 

@@ -45,7 +45,9 @@ def _surprises(lesson: Lesson, terminal: Terminal, on_command: Callable[[str], N
             except Stuck as stuck:
                 yield Surprise(exchange, f"it does not end; so far: {stuck}")
                 return
-            if difference := translation.difference(exchange.expected, shown):
+            opens = exchange is step.command and step.inner
+            compare = translation.opening_difference if opens else translation.difference
+            if difference := compare(exchange.expected, shown):
                 yield Surprise(exchange, difference)
         if terminal.inner:
             yield _left_open(step)
