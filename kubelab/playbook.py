@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -10,14 +11,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from invoke.exceptions import Exit
 
-from kubelab.paths import ROOT, node_inventory
+from kubelab.paths import ROOT, cache_dir, node_inventory
 
 INTERRUPTED = 130
 
@@ -64,12 +66,28 @@ def run(playbook: str, cluster: str, extra_vars: Mapping[str, Any] | None = None
     """Prints the command and runs it in the repository. Raises Exit with Ansible's code when it fails."""
     args = build_args(playbook, cluster, extra_vars, with_nodes)
     print(f"$ {shlex.join(args)}", flush=True)
-    with tempfile.TemporaryDirectory(prefix="kubelab-") as folder:
+    with _alone(playbook), tempfile.TemporaryDirectory(prefix="kubelab-") as folder:
         summary = Path(folder) / "summary.json"
         code = _wait(args, {**environment(), "KUBELAB_SUMMARY": str(summary)})
         if code:
             raise Exit(code=code)
         return Result(changed=json.loads(summary.read_text())["changed"] if summary.exists() else None)
+
+
+@contextmanager
+def _alone(playbook: str) -> Iterator[None]:
+    """Only one `up` at a time may build into the cache that all clusters share; the next one waits."""
+    if playbook != "up":
+        yield
+        return
+    cache_dir().mkdir(parents=True, exist_ok=True)
+    with (cache_dir() / "up.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("another `invoke up` is at work on this machine; waiting for its end", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _wait(args: list[str], env: dict[str, str]) -> int:

@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -83,3 +84,22 @@ def test_ansible_is_stopped_with_us(ansible: Path, tmp_path: Path) -> None:
 def test_a_run_that_does_not_say_may_have_changed_anything(ansible: Path) -> None:
     ansible.write_text("#!/bin/sh\n")
     assert playbook.run("up", "kind").changed is None
+
+
+def test_a_second_up_waits_for_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    order = []
+
+    def second() -> None:
+        with playbook._alone("up"):
+            order.append("second")
+
+    with playbook._alone("up"):
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join(timeout=0.2)
+        order.append("first")
+        with playbook._alone("lab"):
+            order.append("lab")
+    thread.join()
+    assert order == ["first", "lab", "second"]
