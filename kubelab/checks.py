@@ -102,4 +102,6 @@ def _full_cluster_checks(cluster: str) -> Results:
     try:
         return run(cluster, ground, on_check=report.line)
     finally:
-        playbook.run("lab", cluster, {**ground.extra_vars(), "lab_state": "absent", "lab_wait": False})
+        playbook.run(
+            "lab", cluster, {**ground.extra_vars(), "lab_state": "absent", "lab_wait": False, "lab_undo": "none"}
+        )

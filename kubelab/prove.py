@@ -69,7 +69,7 @@ class Proof:
     on_finding: Callable[[Finding], None] = lambda _: None
     say: Callable[[str], None] = lambda _: None
     findings: list[Finding] = field(default_factory=list)
-    fault: str = "none"
+    fault: str = ""
     """The fault that is in force, to be undone before the next state."""
 
     def of_lab(self, entry: Entry) -> list[Finding]:
@@ -92,16 +92,17 @@ class Proof:
 
     def of_cluster(self) -> list[Finding]:
         """Proves tests/cluster: it passes on a sound cluster, and each fault is noticed and undone."""
+        self.clean()
         try:
             self._solved("sound: every check passes")
             self._faults()
-            self._solved("sound again: every check passes", fresh=True)
+            self._solved("sound again: every check passes")
         finally:
             self.clean()
         return self.findings
 
-    def _solved(self, title: str, fresh: bool = False) -> None:
-        self._step(title, lambda: judge_solution(self.state(overlay=self.ground.solution, fresh=fresh)))
+    def _solved(self, title: str) -> None:
+        self._step(title, lambda: judge_solution(self.state(overlay=self.ground.solution)))
 
     def _faults(self) -> None:
         for name in self.ground.faults:
@@ -109,13 +110,13 @@ class Proof:
             self._step(f"fault {name}: {fault.title}", partial(self._fault, name, fault))
 
     def _fault(self, name: str, fault: Fault) -> list[str]:
-        results = self.state(overlay=self.ground.solution, fault=name, fresh=True, ready=fault.ready)
+        results = self.state(overlay=self.ground.solution, fault=name, ready=fault.ready)
         return judge_fault(results, fault)
 
-    def state(self, overlay: str = "", fault: str = "", fresh: bool = False, ready: bool = True) -> Results:
+    def state(self, overlay: str = "", fault: str = "", ready: bool = True) -> Results:
         """Brings the ground into a state and returns what the checks say about it."""
-        undo, self.fault = (self.fault if fresh else ""), fault or "none"
-        self._playbook(lab_state="present", lab_overlay=overlay, lab_fault=fault, lab_fresh=fresh, lab_undo=undo)
+        self._playbook(lab_state="present", lab_overlay=overlay, lab_fault=fault, lab_undo=self.fault)
+        self.fault = fault
         late = checks.wait_until_ready(self.cluster, self.ground, self.say) if ready else []
         for text in late:
             self.say(text)
@@ -123,10 +124,10 @@ class Proof:
 
     def clean(self) -> None:
         self._playbook(lab_state="absent")
-        self.fault = "none"
+        self.fault = ""
 
     def _playbook(self, **values: object) -> None:
-        given = {key: value for key, value in values.items() if value not in ("", False)}
+        given = {key: value for key, value in values.items() if value}
         playbook.run("lab", self.cluster, {**self.ground.extra_vars(), **given}, with_nodes=True)
 
     def _typed(self, entry: Entry) -> list[str]:

@@ -21,6 +21,8 @@ from kubelab.viewpoints import PROBE_POD, Reachable, Viewpoint
 from kubelab.waiting import Patience, wait_until
 
 NAME = "kubelab-run"
+IMPATIENT = 8.0
+"""Seconds that a check may wait where something is known to be broken."""
 SETTLE = 6.0
 """Seconds, once in a run, that name service and forwarding rules have to follow a change."""
 
@@ -147,6 +149,7 @@ def eventually(run: Run) -> Callable[..., Any]:
     """`eventually(look, done, seconds=...)`: looks until `done(seen)` or the time is up, returns what was seen last."""
 
     def look_until(look: Callable[[], Any], done: Callable[[Any], bool] = bool, seconds: float | None = None) -> Any:
-        return wait_until(look, done, run.patience.left if seconds is None else seconds)
+        limit = run.patience.left if seconds is None else seconds
+        return wait_until(look, done, limit if run.patience.begun else min(limit, IMPATIENT))
 
     return look_until

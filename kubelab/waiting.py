@@ -40,6 +40,10 @@ class Patience:
         self.started = time.monotonic()
 
     @property
+    def begun(self) -> bool:
+        return self.started > 0
+
+    @property
     def left(self) -> float:
         return max(0.0, self.started + self.seconds - time.monotonic())
 

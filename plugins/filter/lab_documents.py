@@ -39,10 +39,17 @@ def lab_cluster_objects(folder: str) -> list[Document]:
     return [document for document in lab_objects(folder) if LABEL in document["metadata"].get("labels", {})]
 
 
-def lab_undo_files(folder: str, fault: str = "*") -> list[str]:
-    """Return the task files that undo what was done to nodes: the lab's own, and those of one fault or all."""
+def lab_fault_objects(folder: str, faults: list[str]) -> list[Document]:
+    """Return the objects that the named faults add or replace; an empty name is no fault."""
+    return _merge([Path(folder) / "faults" / name for name in faults if name])
+
+
+def lab_undo_files(folder: str, fault: str | None = None) -> list[str]:
+    """Return the task files that undo what was done to nodes: of one fault, or all that there are."""
     root = Path(folder)
-    return [str(path) for path in (*root.glob("undo.yml"), *sorted(root.glob(f"faults/{fault}/undo.yml")))]
+    if fault is not None:
+        return [str(path) for path in root.glob(f"faults/{fault}/undo.yml") if fault]
+    return [str(path) for path in (*root.glob("undo.yml"), *sorted(root.glob("faults/*/undo.yml")))]
 
 
 def _merge(folders: list[Path]) -> list[Document]:
@@ -67,5 +74,6 @@ class FilterModule:
             "lab_documents": lab_documents,
             "lab_objects": lab_objects,
             "lab_cluster_objects": lab_cluster_objects,
+            "lab_fault_objects": lab_fault_objects,
             "lab_undo_files": lab_undo_files,
         }

@@ -107,8 +107,7 @@ def test_every_node_has_metrics(kubectl, nodes, eventually):
 
     `kubectl top nodes`; the cause stands in `kubectl logs -n kube-system deployment/metrics-server`.
     """
-    seconds = METRICS_SECONDS if _is_young(kubectl) else 0
-    reporting = eventually(lambda: _reporting(kubectl), lambda seen: len(seen) == len(nodes), seconds=seconds)
+    reporting = eventually(lambda: _reporting(kubectl), lambda seen: len(seen) == len(nodes), METRICS_SECONDS)
     missing = sorted({node.name for node in nodes} - reporting)
     assert not missing, f"no metrics of {', '.join(missing)}"
 
@@ -118,12 +117,6 @@ def _reporting(kubectl):
     answer = kubectl.run("get --raw /apis/metrics.k8s.io/v1beta1/nodes")
     items = json.loads(answer.stdout)["items"] if answer.returncode == 0 else []
     return {item["metadata"]["name"] for item in items if not item["usage"]["memory"].startswith("0")}
-
-
-def _is_young(kubectl):
-    """Whether metrics-server is there at all: its first figures take a while."""
-    deployment = kubectl.json("get deployment metrics-server --namespace kube-system")
-    return deployment["spec"]["replicas"] > 0
 
 
 def test_names_resolve_in_a_pod_on_every_node(kubectl, pods):

@@ -12,7 +12,15 @@ from kubelab import catalogue
 from kubelab.errors import Refusal
 from kubelab.lesson import Lesson, code_blocks
 from kubelab.paths import ROOT
-from plugins.filter.lab_documents import LABEL, NOT_MANIFESTS, lab_cluster_objects, lab_documents, lab_objects
+from plugins.filter.lab_documents import (
+    LABEL,
+    NOT_MANIFESTS,
+    lab_cluster_objects,
+    lab_documents,
+    lab_fault_objects,
+    lab_objects,
+    lab_undo_files,
+)
 
 LABS = catalogue.names()
 CLUSTER_SCOPED = {
@@ -209,3 +217,17 @@ def test_a_later_object_replaces_an_earlier_one(tmp_path: Path) -> None:
     assert [one["spec"]["image"] for one in lab_documents(str(tmp_path), "solution", "bad")] == ["three"]
     assert lab_documents(str(tmp_path), "nothing") == []
     assert len(lab_objects(str(tmp_path))) == 1
+
+
+def test_what_faults_did_is_taken_back_by_name_or_altogether(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / "faults" / name).mkdir(parents=True)
+        (tmp_path / "faults" / name / "undo.yml").touch()
+        document = {"kind": "Pod", "metadata": {"name": name}}
+        (tmp_path / "faults" / name / "pod.yml").write_text(yaml.safe_dump(document))
+    (tmp_path / "undo.yml").touch()
+    folder = str(tmp_path)
+    assert lab_undo_files(folder, "one") == [f"{folder}/faults/one/undo.yml"]
+    assert lab_undo_files(folder, "") == lab_undo_files(folder, "none") == []
+    assert len(lab_undo_files(folder)) == 3
+    assert [one["metadata"]["name"] for one in lab_fault_objects(folder, ["", "two"])] == ["two"]

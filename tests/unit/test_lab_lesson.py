@@ -48,7 +48,7 @@ def test_output_that_nothing_has_caused_is_an_error(block: str) -> None:
         ("kubelab-kind-worker   Ready", "kubelab-test-worker2 Ready"),
         ("2026/11/23 07:00:00 Server listening on port 8080", "2027/01/02 23:59:59 Server listening on port 8080"),
         ("Start Time: Mon, 23 Nov 2026 07:00:00 +0000", "Start Time: Tue, 01 Dec 2026 10:00:01 +0900"),
-        ("kubelet v1.37.2", "kubelet v1.38.0"),
+        ("kubelet v1.2.3", "kubelet v1.38.0"),
         ("helloworld-5d4b8c7f9-x2x4z Running", "helloworld-6c5d9f8b7-bcdfg Running"),
         ("10.244.1.5:8080,10.244.2.6:8080", "10.244.2.9:8080,10.244.1.7:8080"),
         ("8080:30123/TCP", "8080:31999/TCP"),
