@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from kubelab import catalogue, checks, playbook
+from invoke.exceptions import Exit
+
+from kubelab import catalogue, checks, playbook, report
 from kubelab.catalogue import Entry, Fault, Ground
 from kubelab.leftovers import Inspector, Inventory
 from kubelab.lesson import Lesson
-from kubelab.results import Results
+from kubelab.results import Finding, Results
 from kubelab.walkthrough import walk
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One step of a proof: what was to be shown, what speaks against it, and how long it took."""
-
-    title: str
-    problems: list[str]
-    seconds: float
-
-    @property
-    def holds(self) -> bool:
-        return not self.problems
 
 
 def judge_untouched(results: Results) -> list[str]:
@@ -66,8 +55,6 @@ class Proof:
 
     cluster: str
     ground: Ground
-    on_finding: Callable[[Finding], None] = lambda _: None
-    say: Callable[[str], None] = lambda _: None
     findings: list[Finding] = field(default_factory=list)
     fault: str = ""
     """The fault that is in force, to be undone before the next state."""
@@ -117,9 +104,9 @@ class Proof:
         """Brings the ground into a state and returns what the checks say about it."""
         self._playbook(lab_state="present", lab_overlay=overlay, lab_fault=fault, lab_undo=self.fault)
         self.fault = fault
-        late = checks.wait_until_ready(self.cluster, self.ground, self.say) if ready else []
+        late = checks.wait_until_ready(self.cluster, self.ground, report.say) if ready else []
         for text in late:
-            self.say(text)
+            report.say(text)
         return checks.run(self.cluster, self.ground, patient=ready)
 
     def clean(self) -> None:
@@ -131,7 +118,7 @@ class Proof:
         playbook.run("lab", self.cluster, {**self.ground.extra_vars(), **given}, with_nodes=True)
 
     def _typed(self, entry: Entry) -> list[str]:
-        surprises = walk(self.cluster, Lesson.read(entry.lesson()), self.say)
+        surprises = walk(self.cluster, Lesson.read(entry.lesson()), report.say)
         if surprises:
             return [str(surprise) for surprise in surprises]
         return judge_half(self.state(overlay="nothing"))
@@ -141,13 +128,15 @@ class Proof:
 
     def _step(self, title: str, judge: Callable[[], list[str]]) -> None:
         started = time.monotonic()
-        problems = judge()
+        try:
+            problems = judge()
+        except Exit as stopped:
+            problems = [f"a playbook has failed with exit code {stopped.code}"]
         finding = Finding(title, problems, round(time.monotonic() - started, 1))
         self.findings.append(finding)
-        self.on_finding(finding)
+        report.finding(finding)
 
 
-def problems(findings: list[Finding]) -> Iterator[str]:
-    """Returns everything that speaks against a proof."""
-    for finding in findings:
-        yield from (f"{finding.title}: {problem}" for problem in finding.problems)
+def prove_cluster(cluster: str) -> int:
+    """Breaks everything once that tests/cluster looks at, and undoes it. Returns the exit code."""
+    return 0 if report.proof("tests/cluster", Proof(cluster, catalogue.CLUSTER_GROUND).of_cluster()) else 1

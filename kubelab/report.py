@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from kubelab.results import Check, Probe, Results
+from kubelab.results import Check, Finding, Probe, Results
 
 MARKS = {"passed": "[green]✔[/]", "failed": "[red]✘[/]", "open": "[yellow]☐[/]", "skipped": "[cyan]-[/]"}
 PLACES = ("pod", "node", "outside")
@@ -25,6 +25,30 @@ def line(check: Check) -> None:
     console.print(f"     [dim]{words[check.outcome]}:[/] {escape(check.message)}", soft_wrap=True)
     if check.hint and check.outcome != "skipped":
         console.print(f"     [dim]look:[/] {escape(check.hint)}", soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """What is going on, for those who wait."""
+    console.print(f"[dim]  {escape(text)}[/]", soft_wrap=True)
+
+
+def finding(found: Finding) -> None:
+    """One step of a proof, and what speaks against it."""
+    mark = MARKS["passed" if found.holds else "failed"]
+    console.print(f" {mark} {escape(found.title)} [dim]({found.seconds:.1f} s)[/]", soft_wrap=True)
+    for problem in found.problems:
+        console.print(f"     {escape(problem)}", soft_wrap=True)
+
+
+def proof(what: str, findings: list[Finding]) -> bool:
+    """All steps of a proof together, and the verdict."""
+    console.print(f"\n[bold]{what}[/]")
+    for found in findings:
+        finding(found)
+    holds = bool(findings) and all(found.holds for found in findings)
+    verdict = "[green]is proved[/]" if holds else "[red]is not proved[/]"
+    console.print(f"{what} {verdict} [dim]({sum(found.seconds for found in findings):.0f} s)[/]")
+    return holds
 
 
 def show(results: Results, following: str = "", brief: bool = False) -> None:

@@ -37,6 +37,19 @@ class Check:
     task: bool = False
 
 
+@dataclass(frozen=True)
+class Finding:
+    """One step of a proof: what was to be shown, what speaks against it, and how long it took."""
+
+    title: str
+    problems: list[str]
+    seconds: float
+
+    @property
+    def holds(self) -> bool:
+        return not self.problems
+
+
 @dataclass
 class Results:
     """All checks and probes of one run over one ground."""

@@ -11,7 +11,6 @@ from invoke.tasks import task
 
 if TYPE_CHECKING:
     from kubelab.catalogue import Entry
-    from kubelab.prove import Finding
     from kubelab.results import Results
 
 CLUSTER_HELP = {"cluster": "name of the cluster: a file in inventory/"}
@@ -124,35 +123,11 @@ def prove(_: Context, lab: str, cluster: str = "kind") -> None:
     Examples:
       invoke lab.prove pod
     """
-    from kubelab.prove import Proof
-    from kubelab.report import console
+    from kubelab import prove, report
 
     entry = _ready_for(lab, cluster)
-    proof = Proof(cluster, entry.ground, on_finding=_tell, say=lambda text: console.print(f"[dim]  {text}[/]"))
-    _conclude(f"lab {lab}", proof.of_lab(entry))
-
-
-def _conclude(what: str, findings: list[Finding]) -> None:
-    """The findings once more, together, and the exit code."""
-    from kubelab.report import console
-
-    console.print(f"\n[bold]{what}[/]")
-    for finding in findings:
-        _tell(finding)
-    if not all(finding.holds for finding in findings):
-        raise Exit(f"{what} is not proved", 1)
-    console.print(f"[green]{what} is proved[/] [dim]({sum(finding.seconds for finding in findings):.0f} s)[/]")
-
-
-def _tell(finding: Finding) -> None:
-    from rich.markup import escape
-
-    from kubelab.report import console
-
-    mark = "[green]✔[/]" if finding.holds else "[red]✘[/]"
-    console.print(f" {mark} {escape(finding.title)} [dim]({finding.seconds:.1f} s)[/]", soft_wrap=True)
-    for problem in finding.problems:
-        console.print(f"     {escape(problem)}", soft_wrap=True)
+    if not report.proof(f"lab {lab}", prove.Proof(cluster, entry.ground).of_lab(entry)):
+        raise Exit(code=1)
 
 
 def _ready_for(lab: str, cluster: str) -> Entry:
@@ -177,7 +152,7 @@ def _checked(entry: Entry, cluster: str, lang: str) -> Results:
     from kubelab import checks, report
 
     report.console.print(f"\n[bold]{entry.lab.title.in_language(lang)}[/]")
-    for text in checks.wait_until_ready(cluster, entry.ground, lambda text: report.console.print(f"[dim]  {text}[/]")):
+    for text in checks.wait_until_ready(cluster, entry.ground, report.say):
         report.console.print(f" [red]✘[/] {text}", soft_wrap=True)
     results = checks.run(cluster, entry.ground, on_check=report.line)
     report.show(results, entry.lab.next.in_language(lang) if entry.lab.next else "")
