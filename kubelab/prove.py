@@ -18,13 +18,18 @@ from kubelab.walkthrough import walk
 
 
 def judge_untouched(results: Results) -> list[str]:
-    """On an empty ground no statement may hold."""
-    return [f"{check.name} passes although nothing is there" for check in results.with_outcome("passed")]
+    """On an empty ground no statement may hold; each must fail by itself, not because none could be read."""
+    unread = [f"{check.statement}: {check.message}" for check in results.checks if not check.name.startswith("test_")]
+    return unread + [f"{check.name} passes although nothing is there" for check in results.with_outcome("passed")]
 
 
 def judge_half(results: Results) -> list[str]:
     """With what is given, exactly what the learner has to do is missing."""
-    missed = [f"{check.name} passes although the learner did nothing" for check in results.checks if _done(check)]
+    missed = [
+        f"{check.name} passes although the learner did nothing"
+        for check in results.checks
+        if check.task and check.outcome == "passed"
+    ]
     return missed + [f"{check.name} fails: {check.message}" for check in results.with_outcome("failed")]
 
 
@@ -43,10 +48,6 @@ def judge_fault(results: Results, fault: Fault) -> list[str]:
         elif name not in fault.fails and name not in fault.also:
             problems.append(f"{name} fails too: {message}")
     return problems
-
-
-def _done(check: object) -> bool:
-    return bool(getattr(check, "task", False)) and getattr(check, "outcome", "") == "passed"
 
 
 @dataclass

@@ -130,6 +130,21 @@ def prove(_: Context, lab: str, cluster: str = "kind") -> None:
         raise Exit(code=1)
 
 
+@task(help=CLUSTER_HELP)
+def prove_cluster(_: Context, cluster: str = "kind") -> None:
+    """Check the cluster's own checks: break everything once that they look at, and undo it. Takes minutes.
+
+    Examples:
+      invoke lab.prove-cluster --cluster=test
+    """
+    from kubelab import kubectl, prove, topology
+
+    topology.find(cluster)
+    kubectl.require(cluster)
+    if code := prove.prove_cluster(cluster):
+        raise Exit(code=code)
+
+
 def _ready_for(lab: str, cluster: str) -> Entry:
     """Returns the lab. Refuses an unknown lab or cluster, one that is not up, and one that lacks what the lab needs."""
     from kubelab import catalogue, kubectl, needs, topology

@@ -19,6 +19,7 @@ def results(**outcomes: Outcome) -> Results:
 
 def test_untouched_nothing_may_pass() -> None:
     assert prove.judge_untouched(results(test_a="failed", test_task="open", test_c="skipped")) == []
+    assert prove.judge_untouched(results(collection="failed")) != []
     assert prove.judge_untouched(results(test_a="passed")) == ["test_a passes although nothing is there"]
 
 
