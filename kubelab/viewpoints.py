@@ -94,9 +94,10 @@ class Viewpoint:
         return answer
 
     def get_many(self, url: str, times: int) -> list[str]:
-        """Sends several GET requests, one after the other, and returns their bodies; silence is ''."""
-        loop = f"for i in $(seq {times}); do curl -s -m {SECONDS} {shlex.quote(url)}; echo kubelab-end; done"
-        return self.output(loop).split("kubelab-end\n")[:times]
+        """Sends several GET requests, one after the other, until one stays without an answer; returns the bodies."""
+        one = f"curl -s -m {SECONDS} {shlex.quote(url)}"
+        loop = f"for i in $(seq {times}); do {one} || break; echo kubelab-end; done"
+        return self.output(loop).split("kubelab-end\n")[:-1]
 
     @cached_property
     def control(self) -> str:
