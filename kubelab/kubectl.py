@@ -13,6 +13,9 @@ from kubelab.errors import Refusal
 from kubelab.paths import bin_dir, kubeconfig, state_dir
 
 
+ANSWER_SECONDS = 5
+
+
 class KubectlError(AssertionError):
     """kubectl ended with an error: a check that meets one has failed. The text is what kubectl wrote."""
 
@@ -32,6 +35,18 @@ def require(cluster: str) -> None:
             found=f'the cluster "{cluster}" is not up',
             needed="a running cluster: labs live in one",
             change=f"run ./invoke up{option}",
+        )
+
+
+def require_answer(cluster: str) -> None:
+    """Refuses a cluster that is not up, or whose API server does not answer."""
+    require(cluster)
+    done = Kubectl(cluster).run(f"get --raw /readyz --request-timeout {ANSWER_SECONDS}s")
+    if done.returncode:
+        raise Refusal(
+            found=f'the API server of the cluster "{cluster}" does not answer: {done.stderr.strip()}',
+            needed="a running cluster: labs live in one",
+            change="`invoke status` says what is wrong; `./invoke up` brings it back",
         )
 
 

@@ -112,7 +112,7 @@ def reset(_: Context, lab: str, cluster: str = "kind") -> None:
     from kubelab import catalogue, kubectl, playbook
 
     entry = catalogue.load(lab)
-    kubectl.require(cluster)
+    kubectl.require_answer(cluster)
     playbook.run("lab", cluster, {**entry.ground.extra_vars(), "lab_state": "absent"}, with_nodes=True)
 
 
@@ -140,7 +140,7 @@ def prove_cluster(_: Context, cluster: str = "kind") -> None:
     from kubelab import kubectl, prove, topology
 
     topology.find(cluster)
-    kubectl.require(cluster)
+    kubectl.require_answer(cluster)
     if code := prove.prove_cluster(cluster):
         raise Exit(code=code)
 
@@ -152,7 +152,7 @@ def _ready_for(lab: str, cluster: str) -> Entry:
 
     entry = catalogue.load(lab)
     topology.find(cluster)
-    kubectl.require(cluster)
+    kubectl.require_answer(cluster)
     if reasons := needs.unmet(entry.lab.needs, cluster):
         raise Refusal(
             found="; ".join(reasons),
