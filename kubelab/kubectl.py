@@ -12,7 +12,6 @@ from typing import Any
 from kubelab.errors import Refusal
 from kubelab.paths import bin_dir, kubeconfig, state_dir
 
-
 ANSWER_SECONDS = 5
 
 
