@@ -64,7 +64,7 @@ class Archive:
     def layer(self, key: str, tar: bytes) -> tuple[dict[str, Any], str]:
         """Add a layer once per key; return its descriptor and the digest of the unpacked tar."""
         if key not in self.layers:
-            packed = zstandard.ZstdCompressor(level=9, threads=os.cpu_count() or 1).compress(tar)
+            packed = zstandard.ZstdCompressor(level=6, threads=os.cpu_count() or 1).compress(tar)
             descriptor = self.blob(packed, f"{MEDIA}.layer.v1.tar+zstd")
             self.layers[key] = (descriptor, f"sha256:{hashlib.sha256(tar).hexdigest()}")
         return self.layers[key]
@@ -128,7 +128,7 @@ def main() -> None:
     dest: str = module.params["dest"]
     changed = not os.path.exists(dest)
     if changed and not module.check_mode:
-        partial = f"{dest}.partial"
+        partial = f"{dest}.{os.getpid()}.partial"
         with tarfile.open(partial, "w") as tar:
             archive = Archive(tar)
             for image in module.params["images"]:
