@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,15 @@ def lab_undo_files(folder: str, fault: str | None = None) -> list[str]:
     return [str(path) for path in (*root.glob("undo.yml"), *sorted(root.glob("faults/*/undo.yml")))]
 
 
+def lab_obstacle(message: str) -> str:
+    """Return the first line of what the API server said, taken out of the JSON in an error of kubernetes.core."""
+    try:
+        status = json.loads(message[message.index("{") :])
+    except ValueError:
+        return message
+    return str(status.get("message", message)).partition("\n")[0]
+
+
 def _merge(folders: list[Path]) -> list[Document]:
     found: dict[tuple[str, str, str], Document] = {}
     for path in (path for folder in folders for path in sorted(folder.glob("*.yml"))):
@@ -74,6 +84,7 @@ class FilterModule:
             "lab_documents": lab_documents,
             "lab_objects": lab_objects,
             "lab_cluster_objects": lab_cluster_objects,
+            "lab_obstacle": lab_obstacle,
             "lab_fault_objects": lab_fault_objects,
             "lab_undo_files": lab_undo_files,
         }

@@ -19,6 +19,7 @@ from plugins.filter.lab_documents import (
     lab_documents,
     lab_fault_objects,
     lab_objects,
+    lab_obstacle,
     lab_undo_files,
 )
 
@@ -231,3 +232,9 @@ def test_what_faults_did_is_taken_back_by_name_or_altogether(tmp_path: Path) -> 
     assert lab_undo_files(folder, "") == lab_undo_files(folder, "none") == []
     assert len(lab_undo_files(folder)) == 3
     assert [one["metadata"]["name"] for one in lab_fault_objects(folder, ["", "two"])] == ["two"]
+
+
+def test_of_an_error_the_learner_reads_what_the_api_server_said() -> None:
+    raw = 'Failed to apply object: {"kind":"Status","message":"Pod \\"x\\" is invalid: spec\\n@@ -1 +1 @@","code":422}'
+    assert lab_obstacle(raw) == 'Pod "x" is invalid: spec'
+    assert lab_obstacle("no JSON at all") == "no JSON at all"
