@@ -92,12 +92,28 @@ def _alone(playbook: str) -> Iterator[None]:
 
 def _wait(args: list[str], env: dict[str, str]) -> int:
     """Ctrl-C reaches Ansible too, and we hand on a SIGTERM: it stops first, so that nothing goes on behind our back."""
-    with subprocess.Popen(args, cwd=ROOT, env=env) as process:
-        before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            process.wait()
-            raise Exit("stopped; the same command goes on from here", INTERRUPTED) from None
-        finally:
-            signal.signal(signal.SIGTERM, before)
+    asked: list[int] = []
+    started: list[subprocess.Popen[bytes]] = []
+
+    def hand_on(number: int, _: object) -> None:
+        asked.append(number)
+        for process in started:
+            process.terminate()
+
+    before = signal.signal(signal.SIGTERM, hand_on)
+    try:
+        with subprocess.Popen(args, cwd=ROOT, env=env) as process:
+            started.append(process)
+            if asked:
+                process.terminate()
+            return _end_of(process)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end_of(process: subprocess.Popen[bytes]) -> int:
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.wait()
+        raise Exit("stopped; the same command goes on from here", INTERRUPTED) from None
