@@ -59,9 +59,9 @@ class Topology(BaseModel):
 
     @field_validator("control_planes")
     @classmethod
-    def _keeps_a_majority(cls, value: int) -> int:
-        if value not in (1, 3):
-            raise ValueError(f"must be 1 or 3: with {value} the loss of one control plane can stop etcd")
+    def _needs_no_registry(cls, value: int) -> int:
+        if value != 1:
+            raise ValueError("must be 1: before several, kind puts a load balancer that only a container registry has")
         return value
 
     @model_validator(mode="after")
