@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kubelab import strict_yaml
-from kubelab.errors import Refusal, suggest
+from kubelab.errors import Refusal, suggest, unknown
 from kubelab.paths import ROOT
 
 LABS = ROOT / "labs"
@@ -138,12 +138,7 @@ def load(lab_id: str, folder: Path = LABS) -> Entry:
     """Returns one lab. Refuses an unknown id and a lab.yml that does not fit, naming the key."""
     known = names(folder)
     if lab_id not in known:
-        hint = suggest(lab_id, known)
-        raise Refusal(
-            found=f'no lab "{lab_id}"' + (f"; {hint}" if hint else ""),
-            needed=f"one of: {', '.join(known)}",
-            change="the name; `invoke lab` lists them all",
-        )
+        raise unknown("lab", lab_id, known, "the name; `invoke lab` lists them all")
     lab = _read(Lab, folder / lab_id / "lab.yml")
     return Entry(lab, Ground(lab_id, folder / lab_id, f"lab-{lab_id}"))
 

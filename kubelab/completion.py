@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from kubelab.errors import Refusal, suggest
+from kubelab.errors import unknown
 from kubelab.paths import ROOT
 
 # Names are read from the folders when Tab is pressed: nothing to regenerate, and no Python to wait for.
@@ -72,10 +72,5 @@ SHELLS = {"bash": BASH, "zsh": ZSH}
 def script(shell: str) -> str:
     """Returns the lines that the shell sources. Refuses shells that we have no lines for."""
     if shell not in SHELLS:
-        hint = suggest(shell, SHELLS)
-        raise Refusal(
-            found=f'no completion for "{shell}"' + (f"; {hint}" if hint else ""),
-            needed=f"one of: {', '.join(SHELLS)}",
-            change="invoke completion bash",
-        )
+        raise unknown("completion for", shell, list(SHELLS), "invoke completion bash")
     return (COMMON + SHELLS[shell]).replace("ROOT", shlex.quote(str(ROOT))).strip()

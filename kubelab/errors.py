@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from invoke.exceptions import Exit
 
@@ -41,3 +41,13 @@ def suggest(word: str, choices: Iterable[str]) -> str:
     """Returns 'did you mean "kind"?' for the closest choice, or '' when none is close."""
     close = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.6)
     return f'did you mean "{close[0]}"?' if close else ""
+
+
+def unknown(what: str, word: str, choices: Sequence[str], change: str) -> Refusal:
+    """Returns the refusal of a word that names none of the choices: no <what> "<word>", with the nearest one."""
+    hint = suggest(word, choices)
+    return Refusal(
+        found=f'no {what} "{word}"' + (f"; {hint}" if hint else ""),
+        needed=f"one of: {', '.join(choices)}",
+        change=change,
+    )

@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from kubelab import strict_yaml
-from kubelab.errors import Refusal, suggest
+from kubelab.errors import Refusal, suggest, unknown
 from kubelab.paths import INVENTORY
 
 Provider = Literal["kind"]
@@ -102,11 +102,8 @@ def find(cluster: str, folder: Path = INVENTORY) -> Path:
     path = folder / f"{cluster}.yml"
     known = names(folder)
     if cluster not in known:
-        raise Refusal(
-            found=f'no cluster "{cluster}"' + (f"; {hint}" if (hint := suggest(cluster, known)) else ""),
-            needed=f"one of: {', '.join(known)}",
-            change=f"the name, or write inventory/{cluster}.yml (a copy of inventory/kind.yml is a start)",
-        )
+        change = f"the name, or write inventory/{cluster}.yml (a copy of inventory/kind.yml is a start)"
+        raise unknown("cluster", cluster, known, change)
     if path.with_suffix(".yaml").exists():
         raise Refusal(
             found=f"inventory/{cluster}.yml and inventory/{cluster}.yaml: two shapes named {cluster}",
