@@ -100,6 +100,8 @@ class Lab(_Strict):
     images: list[str]
     needs: Needs = Needs()
     predictions: dict[str, Prediction] = {}
+    proves: dict[str, list[str]] = {}
+    """Statements of labs/notes.yml by name, and the checks that show each to be true."""
     next: Text | None = None
 
 
@@ -148,6 +150,15 @@ def load_all(folder: Path = LABS) -> list[Entry]:
     return sorted((load(name, folder) for name in names(folder)), key=lambda entry: (entry.lab.order, entry.id))
 
 
+def notes(folder: Path = LABS) -> dict[str, Text]:
+    """Returns the statements that the labs are there to prove, by name, in the order of the learner's notes."""
+    path = folder / "notes.yml"
+    return {
+        name: _validated(Text, content, f"{path}: {name}")
+        for name, content in strict_yaml.load(path, str(path)).items()
+    }
+
+
 def load_fault(ground: Ground, name: str) -> Fault:
     return _read(Fault, ground.folder / "faults" / name / "fault.yml")
 
@@ -157,8 +168,12 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def _read(model: type[Model], path: Path) -> Model:
     label = str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+    return _validated(model, strict_yaml.load(path, label), label)
+
+
+def _validated(model: type[Model], content: Any, label: str) -> Model:
     try:
-        return model.model_validate(strict_yaml.load(path, label))
+        return model.model_validate(content)
     except ValidationError as error:
         raise Refusal(
             found="\n".join(_problem(label, model, problem) for problem in error.errors()),

@@ -116,17 +116,20 @@ def reset(_: Context, lab: str, cluster: str = "kind") -> None:
     playbook.run("lab", cluster, {**entry.ground.extra_vars(), "lab_state": "absent"}, with_nodes=True)
 
 
-@task(positional=["lab"], help=LAB_HELP)
-def prove(_: Context, lab: str, cluster: str = "kind") -> None:
+@task(
+    positional=["lab"], help={**LAB_HELP, "shared": "others use the cluster now: do not look whether anything is left"}
+)
+def prove(_: Context, lab: str, cluster: str = "kind", shared: bool = False) -> None:
     """Check a lab's checks: they fail on every wrong state, pass on the solution, and nothing is left behind.
 
     Examples:
       invoke lab.prove pod
+      invoke lab.prove pod --shared
     """
     from kubelab import prove, report
 
     entry = _ready_for(lab, cluster)
-    if not report.proof(f"lab {lab}", prove.Proof(cluster, entry.ground).of_lab(entry)):
+    if not report.proof(f"lab {lab}", prove.Proof(cluster, entry.ground).of_lab(entry, shared)):
         raise Exit(code=1)
 
 

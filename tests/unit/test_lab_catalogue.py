@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -12,16 +13,7 @@ from kubelab import catalogue
 from kubelab.errors import Refusal
 from kubelab.lesson import Lesson, code_blocks
 from kubelab.paths import ROOT
-from plugins.filter.lab_documents import (
-    LABEL,
-    NOT_MANIFESTS,
-    lab_cluster_objects,
-    lab_documents,
-    lab_fault_objects,
-    lab_objects,
-    lab_obstacle,
-    lab_undo_files,
-)
+from plugins.filter.lab_documents import LABEL, lab_cluster_objects, lab_documents, lab_objects
 
 LABS = catalogue.names()
 CLUSTER_SCOPED = {
@@ -139,6 +131,17 @@ def test_faults_and_predictions_name_checks_that_exist(name: str) -> None:
         content = catalogue.load_fault(entry.ground, fault)
         assert {*content.fails, *content.also} <= checks
     assert {prediction.proved_by for prediction in entry.lab.predictions.values()} <= checks
+    assert set(entry.lab.proves) <= set(catalogue.notes()), "labs/notes.yml names the statements"
+    assert {check for listed in entry.lab.proves.values() for check in listed} <= checks
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_the_lesson_asks_every_prediction_before_its_step(name: str) -> None:
+    """A line `<!-- predict: name -->` says where; a sentence for the reader follows it."""
+    entry = catalogue.load(name)
+    for language in ("en", "ja"):
+        asked = re.findall(r"^<!-- predict: (\S+) -->\n\*\*", entry.lesson(language).read_text(), re.MULTILINE)
+        assert asked == list(entry.lab.predictions), f"{language}: the order is that of lab.yml"
 
 
 @pytest.mark.parametrize("name", LABS)
@@ -204,37 +207,3 @@ def images_in(value: object) -> list[str]:
     if isinstance(value, list):
         return [image for inner in value for image in images_in(inner)]
     return []
-
-
-def test_a_later_object_replaces_an_earlier_one(tmp_path: Path) -> None:
-    for folder, image in (("manifests", "one"), ("solution", "two"), ("faults/bad", "three")):
-        (tmp_path / folder).mkdir(parents=True)
-        document = {"kind": "Pod", "metadata": {"name": "x"}, "spec": {"image": image}}
-        (tmp_path / folder / "pod.yml").write_text(yaml.safe_dump(document))
-    for name in NOT_MANIFESTS:
-        (tmp_path / "faults/bad" / name).write_text("title: not an object")
-    assert [one["spec"]["image"] for one in lab_documents(str(tmp_path))] == ["one"]
-    assert [one["spec"]["image"] for one in lab_documents(str(tmp_path), "solution")] == ["two"]
-    assert [one["spec"]["image"] for one in lab_documents(str(tmp_path), "solution", "bad")] == ["three"]
-    assert lab_documents(str(tmp_path), "nothing") == []
-    assert len(lab_objects(str(tmp_path))) == 1
-
-
-def test_what_faults_did_is_taken_back_by_name_or_altogether(tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        (tmp_path / "faults" / name).mkdir(parents=True)
-        (tmp_path / "faults" / name / "undo.yml").touch()
-        document = {"kind": "Pod", "metadata": {"name": name}}
-        (tmp_path / "faults" / name / "pod.yml").write_text(yaml.safe_dump(document))
-    (tmp_path / "undo.yml").touch()
-    folder = str(tmp_path)
-    assert lab_undo_files(folder, "one") == [f"{folder}/faults/one/undo.yml"]
-    assert lab_undo_files(folder, "") == lab_undo_files(folder, "none") == []
-    assert len(lab_undo_files(folder)) == 3
-    assert [one["metadata"]["name"] for one in lab_fault_objects(folder, ["", "two"])] == ["two"]
-
-
-def test_of_an_error_the_learner_reads_what_the_api_server_said() -> None:
-    raw = 'Failed to apply object: {"kind":"Status","message":"Pod \\"x\\" is invalid: spec\\n@@ -1 +1 @@","code":422}'
-    assert lab_obstacle(raw) == 'Pod "x" is invalid: spec'
-    assert lab_obstacle("no JSON at all") == "no JSON at all"
