@@ -16,6 +16,7 @@ SECONDS = 30.0
 
 # What comes and goes by itself, whoever does what.
 _VOLATILE = {"events", "events.events.k8s.io", "leases.coordination.k8s.io", "componentstatuses"}
+_KUBELETS = ("/kubelet-serving", "/kube-apiserver-client-kubelet")
 _UNLISTABLE = re.compile(r"\.metrics\.k8s\.io$")
 
 # Folders in which labs and volumes leave something, rules that forward to Pods and Services, and routes.
@@ -46,7 +47,8 @@ class Inspector:
         kubectl = Kubectl(self.cluster)
         names = kubectl("api-resources --verbs=list -o name").split()
         kinds = [name for name in names if name not in _VOLATILE and not _UNLISTABLE.search(name)]
-        return sorted(_line(item) for item in kubectl.json(f"get {','.join(kinds)} --all-namespaces"))
+        found = kubectl.json(f"get {','.join(kinds)} --all-namespaces")
+        return sorted(_line(item) for item in found if not of_kubelet(item))
 
     def look_settled(self, seconds: float = SECONDS) -> Inventory:
         """Returns what is there once nothing changes by itself any more: an earlier lab may just have gone."""
@@ -63,6 +65,11 @@ class Inspector:
         return wait_until(
             lambda: difference(before, self.look()), done=lambda found: not found, seconds=seconds, step=1.0
         )
+
+
+def of_kubelet(item: dict[str, Any]) -> bool:
+    """A kubelet's request for a certificate: Kubernetes itself removes it an hour after it was approved."""
+    return item["kind"] == "CertificateSigningRequest" and str(item["spec"]["signerName"]).endswith(_KUBELETS)
 
 
 def _line(item: dict[str, Any]) -> str:

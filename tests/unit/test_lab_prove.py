@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from kubelab import prove
 from kubelab.catalogue import Fault
-from kubelab.leftovers import difference
+from kubelab.leftovers import difference, of_kubelet
 from kubelab.results import Check, Outcome, Results
 
 
@@ -49,3 +51,12 @@ def test_inventories_are_compared_both_ways_and_by_number() -> None:
     after = {"cluster": ["Pod a/x", "PersistentVolume /p"], "node": ["route 1"]}
     assert difference(before, before) == []
     assert difference(before, after) == ["cluster: left over: PersistentVolume /p", "cluster: missing: Pod a/x"]
+
+
+@pytest.mark.parametrize(
+    ("signer", "ignored"),
+    [("kubelet-serving", True), ("kube-apiserver-client-kubelet", True), ("kube-apiserver-client", False)],
+)
+def test_only_requests_of_kubelets_may_come_and_go(signer: str, ignored: bool) -> None:
+    item = {"kind": "CertificateSigningRequest", "spec": {"signerName": f"kubernetes.io/{signer}"}}
+    assert of_kubelet(item) is ignored
