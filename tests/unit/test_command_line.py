@@ -88,7 +88,7 @@ def test_tab_knows_clusters_labs_and_tasks() -> None:
     assert set(complete("invoke up --cluster ")) == shapes
     assert complete("invoke up --cluster = te") == ["test"]
     assert set(complete("invoke lab ")) == {path.parent.name for path in ROOT.glob("labs/*/lab.yml")}
-    assert complete("invoke lab.prove po") == ["pod"]
+    assert complete("invoke lab.prove clusteri") == ["clusterip"]
     assert complete("invoke stat") == ["status"]
     assert "--workers" in complete("invoke up --w")
 
