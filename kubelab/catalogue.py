@@ -153,10 +153,8 @@ def load_all(folder: Path = LABS) -> list[Entry]:
 def notes(folder: Path = LABS) -> dict[str, Text]:
     """Returns the statements that the labs are there to prove, by name, in the order of the learner's notes."""
     path = folder / "notes.yml"
-    return {
-        name: _validated(Text, content, f"{path}: {name}")
-        for name, content in strict_yaml.load(path, str(path)).items()
-    }
+    label = _label(path)
+    return {name: _validated(Text, text, f"{label}: {name}") for name, text in strict_yaml.load(path, label).items()}
 
 
 def load_fault(ground: Ground, name: str) -> Fault:
@@ -167,8 +165,13 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def _read(model: type[Model], path: Path) -> Model:
-    label = str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+    label = _label(path)
     return _validated(model, strict_yaml.load(path, label), label)
+
+
+def _label(path: Path) -> str:
+    """What a refusal calls a file: its path in the repository."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
 
 def _validated(model: type[Model], content: Any, label: str) -> Model:

@@ -95,6 +95,12 @@ def test_the_answer_of_a_prediction_must_be_a_choice(folder: Path) -> None:
         catalogue.load("first", folder)
 
 
+def test_a_statement_without_a_language_is_refused_naming_it(tmp_path: Path) -> None:
+    (tmp_path / "notes.yml").write_text("pod: {en: A Pod has an address.}\n")
+    with pytest.raises(Refusal, match=r"notes.yml: pod: ja: Field required"):
+        catalogue.notes(tmp_path)
+
+
 @pytest.mark.parametrize("name", LABS)
 def test_every_lab_has_its_bones(name: str) -> None:
     entry = catalogue.load(name)
