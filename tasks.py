@@ -1,4 +1,4 @@
-"""Assembles the tasks of kubelab/tasks: one module is one noun; a module that says so stands at the top level."""
+"""Assembles the tasks of kubelab/tasks: one module is one noun, unless it says to which other one it belongs."""
 
 from importlib import import_module
 from pkgutil import iter_modules
@@ -8,11 +8,12 @@ from invoke import Collection
 import kubelab.tasks
 
 namespace = Collection()
+nouns = {"": namespace}
 for found in iter_modules(kubelab.tasks.__path__, "kubelab.tasks."):
     module = import_module(found.name)
-    collection = Collection.from_module(module)
-    if getattr(module, "TOP_LEVEL", False):
-        for task in collection.tasks.values():
-            namespace.add_task(task)
-    else:
-        namespace.add_collection(collection)
+    noun = getattr(module, "COLLECTION", found.name.rpartition(".")[2])
+    if noun not in nouns:
+        nouns[noun] = Collection(noun)
+        namespace.add_collection(nouns[noun])
+    for task in Collection.from_module(module).tasks.values():
+        nouns[noun].add_task(task)

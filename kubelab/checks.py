@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from kubelab.catalogue import CLUSTER_GROUND, Ground
 from kubelab.kubectl import Kubectl, environment, require
-from kubelab.paths import ROOT, state_dir
+from kubelab.paths import ROOT, reports_dir
 from kubelab.results import Check, Results
 from kubelab.waiting import wait_ready
 
@@ -59,7 +59,7 @@ def run(
     this.results.seconds = round(time.monotonic() - started, 2)
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not this.results.with_outcome("failed"):
         this.keep(Check("checks", "the checks can be run", "failed", f"pytest ended with exit code {int(code)}"))
-    this.results.write(state_dir(cluster) / "reports" / f"{ground.id}.json")
+    this.results.write(reports_dir(cluster) / f"{ground.id}.json")
     return this.results
 
 

@@ -35,3 +35,8 @@ def node_inventory(cluster: str) -> Path:
 def bin_dir(cluster: str) -> Path:
     """Folder with the kubectl of the cluster's version."""
     return state_dir(cluster) / "bin"
+
+
+def reports_dir(cluster: str) -> Path:
+    """Folder of what runs and proofs of labs have found, as JSON and as text."""
+    return state_dir(cluster) / "reports"

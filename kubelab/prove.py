@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 
 from invoke.exceptions import Exit
@@ -13,6 +14,7 @@ from kubelab import catalogue, checks, playbook, report
 from kubelab.catalogue import Entry, Fault, Ground
 from kubelab.leftovers import Inspector
 from kubelab.lesson import Lesson
+from kubelab.paths import reports_dir
 from kubelab.results import Finding, Results
 from kubelab.walkthrough import walk
 
@@ -137,6 +139,14 @@ class Proof:
         finding = Finding(title, problems, round(time.monotonic() - started, 1))
         self.findings.append(finding)
         report.finding(finding)
+
+
+def prove_lab(cluster: str, entry: Entry, shared: bool) -> bool:
+    """Proves one lab, shows it and writes it to a file for who reads many. Returns whether it is proved."""
+    path = reports_dir(cluster) / f"{entry.id}.proof.json"
+    findings = Proof(cluster, entry.ground).of_lab(entry, shared)
+    path.write_text(json.dumps({"findings": [asdict(one) for one in findings]}, indent=2, ensure_ascii=False) + "\n")
+    return report.proof(f"lab {entry.id}", findings)
 
 
 def prove_cluster(cluster: str) -> int:

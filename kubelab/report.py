@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from kubelab.progress import in_words
 from kubelab.results import Check, Finding, Probe, Results
+
+if TYPE_CHECKING:
+    from kubelab.course import Ended
 
 MARKS = {"passed": "[green]✔[/]", "failed": "[red]✘[/]", "open": "[yellow]☐[/]", "skipped": "[cyan]-[/]"}
 PLACES = ("pod", "node", "outside")
@@ -49,6 +54,28 @@ def proof(what: str, findings: list[Finding]) -> bool:
     verdict = "[green]is proved[/]" if holds else "[red]is not proved[/]"
     console.print(f"{what} {verdict} [dim]({sum(found.seconds for found in findings):.0f} s)[/]")
     return holds
+
+
+def ended(one: Ended) -> None:
+    """One line for one lab of many; for a failure what was seen, and where to read more."""
+    mark = MARKS[one.outcome]
+    console.print(f" {mark} {one.lab}: {escape(one.told)} [dim]({in_words(one.seconds)})[/]", soft_wrap=True)
+    if one.outcome != "failed":
+        return
+    for problem in one.problems:
+        console.print(f"     {escape(problem)}", soft_wrap=True)
+    if one.log:
+        console.print(f"     [dim]all of it:[/] {escape(one.log)}", soft_wrap=True)
+
+
+def course(ended: list[Ended], seconds: float) -> bool:
+    """The verdict over many labs, and how much time it saved to do them side by side. Returns whether none failed."""
+    counts = {outcome: sum(one.outcome == outcome for one in ended) for outcome in ("passed", "failed", "skipped")}
+    told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count) or "there was nothing to do"
+    one_by_one = sum(one.seconds for one in ended)
+    colour = "red" if counts["failed"] else "green"
+    console.print(f"[{colour}]{told}[/] [dim](in {in_words(seconds)}; the times add up to {in_words(one_by_one)})[/]")
+    return not counts["failed"]
 
 
 def show(results: Results, following: str = "", brief: bool = False) -> None:

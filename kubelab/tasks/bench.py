@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from kubelab.bench.figures import Figure
 
-TOP_LEVEL = True
+COLLECTION = ""
 
 
 @task(

@@ -11,7 +11,7 @@ from kubelab.paths import DEFAULT_CLUSTER
 if TYPE_CHECKING:
     from kubelab.status import View
 
-TOP_LEVEL = True
+COLLECTION = ""
 
 CLUSTER_HELP = {"cluster": "name of the cluster: a file in inventory/ (usually kind; in `invoke shell` the shell's)"}
 

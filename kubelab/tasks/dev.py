@@ -6,7 +6,7 @@ import subprocess
 
 from invoke import Context, Exit, task
 
-TOP_LEVEL = True
+COLLECTION = ""
 
 
 @task
@@ -30,11 +30,11 @@ def run_tests(_: Context, fast: bool = False) -> None:
       invoke test --fast
       invoke test
     """
-    from kubelab import catalogue, suite
+    from kubelab import suite
 
     steps = suite.fast_steps()
     if not fast:
-        steps += suite.cluster_steps(entry.id for entry in catalogue.load_all())
+        steps += suite.cluster_steps()
     if not suite.run(steps):
         raise Exit(code=1)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 CLUSTER_HELP = {"cluster": "name of the cluster: a file in inventory/"}
 LAB_HELP = {"lab": "name of the lab; `invoke lab` lists them", **CLUSTER_HELP}
+JOBS_HELP = {"jobs": "how many labs at once; 0: two for each processor"}
 
 _complete_context = ParseMachine.complete_context
 
@@ -44,7 +47,7 @@ def run(context: Context, lab: str, cluster: str = "kind", lang: str = "en") -> 
         return
     from kubelab import playbook
 
-    entry = _ready_for(lab, cluster)
+    entry = ready_for(lab, cluster)
     playbook.run("lab", cluster, {**entry.ground.extra_vars(), "lab_state": "present"}, with_nodes=True)
     results = _checked(entry, cluster, lang)
     if results.exit_code:
@@ -56,14 +59,14 @@ def list_labs(_: Context, cluster: str = "kind", lang: str = "en") -> None:
     """List the labs in the order in which one learns, and which of them are set up."""
     from rich.table import Table
 
-    from kubelab import catalogue, report
+    from kubelab import catalogue, course, report
 
-    applied = _applied(cluster)
+    there = course.applied(cluster)
     table = Table(title=f"labs on cluster {cluster}", title_justify="left")
     for heading in ("lab", "title", "topic", "minutes", "set up"):
         table.add_column(heading, justify="right" if heading == "minutes" else "left")
     for entry in catalogue.load_all():
-        mark = "[green]✔[/]" if entry.ground.namespace in applied else ""
+        mark = "[green]✔[/]" if entry.ground.namespace in there else ""
         lab = entry.lab
         table.add_row(entry.id, lab.title.in_language(lang), lab.topic, str(lab.minutes), mark)
     report.console.print(table)
@@ -94,7 +97,7 @@ def check(_: Context, lab: str, cluster: str = "kind", lang: str = "en") -> None
     """
     from kubelab import playbook
 
-    entry = _ready_for(lab, cluster)
+    entry = ready_for(lab, cluster)
     ground = entry.ground.extra_vars()
     playbook.run("lab", cluster, {**ground, "lab_state": "present", "lab_overlay": "nothing"}, with_nodes=True)
     results = _checked(entry, cluster, lang)
@@ -102,53 +105,39 @@ def check(_: Context, lab: str, cluster: str = "kind", lang: str = "en") -> None
         raise Exit(code=1)
 
 
-@task(positional=["lab"], help=LAB_HELP)
-def reset(_: Context, lab: str, cluster: str = "kind") -> None:
-    """Remove everything of a lab from the cluster and its nodes.
+@task(positional=["lab"], optional=["lab"], help={**LAB_HELP, **JOBS_HELP})
+def reset(_: Context, lab: str, cluster: str = "kind", jobs: int = 0) -> None:
+    """Remove everything of a lab from the cluster and its nodes; without a name, of all labs.
 
     Examples:
       invoke lab.reset pod
+      invoke lab.reset
     """
     from kubelab import catalogue, kubectl, playbook
 
+    if not lab:
+        side_by_side("reset", cluster, jobs)
+        return
     entry = catalogue.load(lab)
     kubectl.require_answer(cluster)
     playbook.run("lab", cluster, {**entry.ground.extra_vars(), "lab_state": "absent"}, with_nodes=True)
 
 
 @task(
-    positional=["lab"], help={**LAB_HELP, "shared": "others use the cluster now: do not look whether anything is left"}
+    name="all",
+    help={**CLUSTER_HELP, **JOBS_HELP, "junit": "write a file for test runners", "json": "write everything as JSON"},
 )
-def prove(_: Context, lab: str, cluster: str = "kind", shared: bool = False) -> None:
-    """Check a lab's checks: they fail on every wrong state, pass on the solution, and nothing is left behind.
+def run_all(_: Context, cluster: str = "kind", jobs: int = 0, junit: str = "", json: str = "") -> None:
+    """Set up and check all labs, several at once. They stay until `invoke lab.reset`.
 
     Examples:
-      invoke lab.prove pod
-      invoke lab.prove pod --shared
+      invoke lab.all
+      invoke lab.all --jobs=2 --junit=labs.xml --json=labs.json
     """
-    from kubelab import prove, report
-
-    entry = _ready_for(lab, cluster)
-    if not report.proof(f"lab {lab}", prove.Proof(cluster, entry.ground).of_lab(entry, shared)):
-        raise Exit(code=1)
+    side_by_side("run", cluster, jobs, junit, json)
 
 
-@task(help=CLUSTER_HELP)
-def prove_cluster(_: Context, cluster: str = "kind") -> None:
-    """Check the cluster's own checks: break everything once that they look at, and undo it. Takes minutes.
-
-    Examples:
-      invoke lab.prove-cluster --cluster=test
-    """
-    from kubelab import kubectl, prove, topology
-
-    topology.find(cluster)
-    kubectl.require_answer(cluster)
-    if code := prove.prove_cluster(cluster):
-        raise Exit(code=code)
-
-
-def _ready_for(lab: str, cluster: str) -> Entry:
+def ready_for(lab: str, cluster: str) -> Entry:
     """Returns the lab. Refuses an unknown lab or cluster, one that is not up, and one that lacks what the lab needs."""
     from kubelab import catalogue, kubectl, needs, topology
     from kubelab.errors import Refusal
@@ -177,12 +166,18 @@ def _checked(entry: Entry, cluster: str, lang: str) -> Results:
     return results
 
 
-def _applied(cluster: str) -> set[str]:
-    """Namespaces that exist; empty when the cluster is not up."""
-    from kubelab.kubectl import Kubectl
-    from kubelab.paths import kubeconfig
+def side_by_side(what: str, cluster: str, jobs: int, junit: str = "", json: str = "") -> None:
+    """Does one thing with all labs. Ends with 1 when one failed; the files are written also then."""
+    from kubelab import course, kubectl, report, together, topology
 
-    if not kubeconfig(cluster).is_file():
-        return set()
-    names = Kubectl(cluster).run("get namespaces -o name --request-timeout 3s").stdout
-    return {name.removeprefix("namespace/") for name in names.split()}
+    topology.find(cluster)
+    kubectl.require_answer(cluster)
+    started = time.monotonic()
+    ended = getattr(course.Course(cluster, jobs or together.usual_number()), what)()
+    seconds = time.monotonic() - started
+    if junit:
+        course.write_junit(Path(junit), ended)
+    if json:
+        course.write(Path(json), cluster, ended, seconds)
+    if not report.course(ended, seconds):
+        raise Exit(code=1)

@@ -53,13 +53,22 @@ def lab_undo_files(folder: str, fault: str | None = None) -> list[str]:
     return [str(path) for path in (*root.glob("undo.yml"), *sorted(root.glob("faults/*/undo.yml")))]
 
 
-def lab_obstacle(message: str) -> str:
-    """Return the first line of what the API server said, taken out of the JSON in an error of kubernetes.core."""
-    try:
-        status = json.loads(message[message.index("{") :])
-    except ValueError:
-        return message
-    return str(status.get("message", message)).partition("\n")[0]
+def lab_list(documents: list[Document], namespace: str = "") -> str:
+    """Return objects as one JSON text for kubectl; each that does not say where it lies goes into `namespace`.
+
+    Those with the label kubelab.dev/lab lie in no namespace, or say themselves in which.
+    """
+    items = [document if _placed(document) or not namespace else _put(document, namespace) for document in documents]
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+
+
+def _placed(document: Document) -> bool:
+    metadata = document["metadata"]
+    return "namespace" in metadata or LABEL in metadata.get("labels", {})
+
+
+def _put(document: Document, namespace: str) -> Document:
+    return {**document, "metadata": {**document["metadata"], "namespace": namespace}}
 
 
 def _merge(folders: list[Path]) -> list[Document]:
@@ -84,7 +93,7 @@ class FilterModule:
             "lab_documents": lab_documents,
             "lab_objects": lab_objects,
             "lab_cluster_objects": lab_cluster_objects,
-            "lab_obstacle": lab_obstacle,
+            "lab_list": lab_list,
             "lab_fault_objects": lab_fault_objects,
             "lab_undo_files": lab_undo_files,
         }

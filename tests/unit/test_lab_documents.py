@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import yaml
 
 from plugins.filter.lab_documents import (
+    LABEL,
     NOT_MANIFESTS,
     lab_documents,
     lab_fault_objects,
+    lab_list,
     lab_objects,
-    lab_obstacle,
     lab_undo_files,
 )
 
@@ -44,7 +46,12 @@ def test_what_faults_did_is_taken_back_by_name_or_altogether(tmp_path: Path) -> 
     assert [one["metadata"]["name"] for one in lab_fault_objects(folder, ["", "two"])] == ["two"]
 
 
-def test_of_an_error_the_learner_reads_what_the_api_server_said() -> None:
-    raw = 'Failed to apply object: {"kind":"Status","message":"Pod \\"x\\" is invalid: spec\\n@@ -1 +1 @@","code":422}'
-    assert lab_obstacle(raw) == 'Pod "x" is invalid: spec'
-    assert lab_obstacle("no JSON at all") == "no JSON at all"
+def test_objects_go_into_the_namespace_of_the_lab_unless_they_say_where_they_lie() -> None:
+    documents = [
+        {"kind": "Pod", "metadata": {"name": "here"}},
+        {"kind": "Pod", "metadata": {"name": "there", "namespace": "other"}},
+        {"kind": "StorageClass", "metadata": {"name": "nowhere", "labels": {LABEL: "x"}}},
+    ]
+    items = json.loads(lab_list(documents, "lab-x"))["items"]
+    assert [item["metadata"].get("namespace") for item in items] == ["lab-x", "other", None]
+    assert json.loads(lab_list(documents))["items"] == documents

@@ -51,6 +51,7 @@ def ansible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A stand-in for ansible-playbook, first on the path; tests write what it does."""
     program = tmp_path / "ansible-playbook"
     monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # a real `up` may hold the lock of the usual one
     program.touch(0o755)
     return program
 
@@ -72,7 +73,7 @@ def test_ansible_is_stopped_with_us(ansible: Path, tmp_path: Path) -> None:
     ansible.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 60\n")
     ours_first = f"import sys; sys.executable = {str(tmp_path / 'python')!r}"
     script = f"{ours_first}; from kubelab import playbook; playbook.run('up', 'kind')"
-    env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}  # a real `up` may hold the lock of the usual one
+    env = dict(os.environ)
     with subprocess.Popen([PYTHON, "-c", script], cwd=ROOT, env=env) as ours:
         while not (tmp_path / "pid").is_file() or not (tmp_path / "pid").read_text():
             assert ours.poll() is None

@@ -23,17 +23,18 @@ def test_what_needs_a_failed_step_is_not_run_and_has_not_passed(capsys: pytest.C
         ended.append("down")
         return ""
 
-    steps = [Step("up", lambda: "exit code 2"), Step("lab", never, needs="up"), Step("down", down)]
+    steps = [Step("up", lambda: "exit code 2\nno room"), Step("lab", never, needs="up"), Step("down", down)]
     assert not suite.run(steps)
     assert ended == ["down"]
     out = capsys.readouterr().out
-    assert "failed: up: exit code 2" in out
+    assert "failed: up: exit code 2\n" in out
+    assert "=== up, again: exit code 2\nno room" in out
     assert out.splitlines()[-1] == "1 passed, 2 failed"
 
 
 def test_a_command_passes_by_its_exit_code_and_by_what_it_printed() -> None:
     assert suite.typed("true")() == ""
-    assert suite.typed("sh", "-c", "exit 3")() == "exit code 3"
+    assert suite.typed("sh", "-c", "echo broken >&2; exit 3")() == "exit code 3\nbroken"
     assert suite.typed("echo", "recap: ok=3 changed=0 failed=0 in 2 s", judge=suite.unchanged)() == ""
 
 
@@ -46,8 +47,14 @@ def test_a_change_in_any_playbook_is_a_change(printed: str) -> None:
 
 def test_the_life_of_the_cluster_has_its_steps_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(suite, "leftovers", set)
-    titles = [step.title for step in suite.cluster_steps(["pod"])]
-    wanted = ["remove what an earlier run left", "up", "lab pod", "checks of lab pod are checked"]
+    titles = [step.title for step in suite.cluster_steps()]
+    wanted = [
+        "remove what an earlier run left",
+        "up",
+        "all labs",
+        "all labs, once more",
+        "checks of all labs are checked",
+    ]
     wanted += ["up again changes nothing", "down", "down again is fine", "nothing is left"]
     assert [title for title in titles if title in wanted] == wanted
 
@@ -55,7 +62,7 @@ def test_the_life_of_the_cluster_has_its_steps_in_order(monkeypatch: pytest.Monk
 def test_what_is_new_afterwards_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = iter([{"volume a"}, {"volume a", "container kubelab-test-worker"}])
     monkeypatch.setattr(suite, "leftovers", lambda: next(seen))
-    last = list(suite.cluster_steps([]))[-1]
+    last = list(suite.cluster_steps())[-1]
     assert last.run() == "container kubelab-test-worker"
 
 
