@@ -48,7 +48,7 @@ class Inspector:
         names = kubectl("api-resources --verbs=list -o name").split()
         kinds = [name for name in names if name not in _VOLATILE and not _UNLISTABLE.search(name)]
         found = kubectl.json(f"get {','.join(kinds)} --all-namespaces")
-        return sorted(_line(item) for item in found if not of_kubelet(item))
+        return sorted(line for item in found if not of_kubelet(item) for line in lines(item))
 
     def look_settled(self, seconds: float = SECONDS) -> Inventory:
         """Returns what is there once nothing changes by itself any more: an earlier lab may just have gone."""
@@ -72,11 +72,18 @@ def of_kubelet(item: dict[str, Any]) -> bool:
     return item["kind"] == "CertificateSigningRequest" and str(item["spec"]["signerName"]).endswith(_KUBELETS)
 
 
-def _line(item: dict[str, Any]) -> str:
-    """One object. What a controller made under a random name counts by the name it is made from."""
+def lines(item: dict[str, Any]) -> list[str]:
+    """One object. What a controller made under a random name counts by the name it is made from.
+
+    A node is not removed, but a lab may label or taint it.
+    """
     metadata = item["metadata"]
     name = metadata.get("generateName") or metadata["name"]
-    return f"{item['kind']} {metadata.get('namespace', '')}/{name}"
+    line = f"{item['kind']} {metadata.get('namespace', '')}/{name}"
+    if item["kind"] != "Node":
+        return [line]
+    taints = [f"{line} taint {one['key']}:{one['effect']}" for one in item["spec"].get("taints", [])]
+    return [line, *taints, *(f"{line} label {key}={value}" for key, value in metadata["labels"].items())]
 
 
 def _node_state(node: Viewpoint) -> tuple[str, list[str]]:

@@ -6,7 +6,7 @@ import pytest
 
 from kubelab import prove
 from kubelab.catalogue import Fault
-from kubelab.leftovers import difference, of_kubelet
+from kubelab.leftovers import difference, lines, of_kubelet
 from kubelab.results import Check, Outcome, Results
 
 
@@ -60,3 +60,11 @@ def test_inventories_are_compared_both_ways_and_by_number() -> None:
 def test_only_requests_of_kubelets_may_come_and_go(signer: str, ignored: bool) -> None:
     item = {"kind": "CertificateSigningRequest", "spec": {"signerName": f"kubernetes.io/{signer}"}}
     assert of_kubelet(item) is ignored
+
+
+def test_labels_and_taints_of_a_node_count_too() -> None:
+    taint = {"key": "broken", "effect": "NoSchedule"}
+    node = {"kind": "Node", "metadata": {"name": "n", "labels": {"a": "b"}}, "spec": {"taints": [taint]}}
+    assert lines(node) == ["Node /n", "Node /n taint broken:NoSchedule", "Node /n label a=b"]
+    replica = {"kind": "Pod", "metadata": {"name": "x-1", "generateName": "x-", "namespace": "a"}}
+    assert lines(replica) == ["Pod a/x-"]
