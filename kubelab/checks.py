@@ -39,20 +39,18 @@ def run(
     ground: Ground,
     only: Sequence[str] = (),
     on_check: Callable[[Check], None] = lambda _: None,
-    patient: bool = True,
+    hopeless: Callable[[str], bool] = lambda _: False,
 ) -> Results:
     """Runs the checks of a ground. `only` are further words for pytest, such as `-m quick`.
 
-    Without patience a statement must hold at once: where nothing is about to change, waiting finds nothing.
+    `hopeless` tells by a check's name whether it holds at once or not at all, so that it waits in vain only briefly.
     """
     import pytest
 
     from kubelab import pytest_plugin
 
-    this = pytest_plugin.Run(cluster, ground, on_check)
+    this = pytest_plugin.Run(cluster, ground, on_check, hopeless)
     started = time.monotonic()
-    if patient:
-        this.patience.begin()
     with _environment_of(cluster):
         plugins: list[tuple[str, object]] = [(pytest_plugin.NAME, this)]
         code = pytest.main([*QUIET, *only, str(ground.tests)], plugins=[_Named(plugins)])
@@ -90,7 +88,7 @@ def run_cluster_checks(cluster: str, quick: bool) -> int:
 
 
 def _quick_cluster_checks(cluster: str) -> Results:
-    return run(cluster, CLUSTER_GROUND, ["-m", "quick"], patient=False)
+    return run(cluster, CLUSTER_GROUND, ["-m", "quick"], hopeless=lambda _: True)
 
 
 def _full_cluster_checks(cluster: str) -> Results:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field
 from functools import partial
 
@@ -104,17 +104,18 @@ class Proof:
             self._step(f"fault {name}: {fault.title}", partial(self._fault, name, fault))
 
     def _fault(self, name: str, fault: Fault) -> list[str]:
-        results = self.state(overlay=self.ground.solution, fault=name, ready=fault.ready)
+        broken = {*fault.fails, *fault.also} if not fault.ready else set()
+        results = self.state(overlay=self.ground.solution, fault=name, ready=fault.ready, hopeless=broken)
         return judge_fault(results, fault)
 
-    def state(self, overlay: str = "", fault: str = "", ready: bool = True) -> Results:
+    def state(self, overlay: str = "", fault: str = "", ready: bool = True, hopeless: Collection[str] = ()) -> Results:
         """Brings the ground into a state and returns what the checks say about it."""
         self._playbook(lab_state="present", lab_overlay=overlay, lab_fault=fault, lab_undo=self.fault)
         self.fault = fault
         late = checks.wait_until_ready(self.cluster, self.ground, report.say) if ready else []
         for text in late:
             report.say(text)
-        return checks.run(self.cluster, self.ground, patient=ready)
+        return checks.run(self.cluster, self.ground, hopeless=lambda name: name in hopeless)
 
     def clean(self) -> None:
         self._playbook(lab_state="absent")

@@ -7,6 +7,7 @@ the rest is the hint shown when it does not hold. `@pytest.mark.task` marks what
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,8 +24,10 @@ from kubelab.waiting import Patience, wait_until
 NAME = "kubelab-run"
 IMPATIENT = 8.0
 """Seconds that a check may wait where something is known to be broken."""
-SETTLE = 6.0
-"""Seconds, once in a run, that name service and forwarding rules have to follow a change."""
+SETTLE = 10.0
+"""Seconds that name service and forwarding rules have to follow a change, at the start and after each wait."""
+CHANGED = 1.0
+"""Who waited longer than that, waited for a change."""
 
 
 @dataclass
@@ -34,11 +37,17 @@ class Run:
     cluster: str
     ground: Ground
     on_check: Callable[[Check], None] = lambda _: None
+    hopeless: Callable[[str], bool] = lambda _: False
+    """Whether a check, by its name, is known to fail: then it need not wait long for what will not come."""
     patience: Patience = field(default_factory=lambda: Patience(SETTLE))
     results: Results = field(init=False)
+    hope: bool = True
 
     def __post_init__(self) -> None:
         self.results = Results(self.ground.id, self.cluster)
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        self.hope = not self.hopeless(item.name)
 
     def pytest_configure(self, config: pytest.Config) -> None:
         config.addinivalue_line("markers", "task: what the lesson asks the learner to do")
@@ -150,6 +159,10 @@ def eventually(run: Run) -> Callable[..., Any]:
 
     def look_until(look: Callable[[], Any], done: Callable[[Any], bool] = bool, seconds: float | None = None) -> Any:
         limit = run.patience.left if seconds is None else seconds
-        return wait_until(look, done, limit if run.patience.begun else min(limit, IMPATIENT))
+        started = time.monotonic()
+        seen = wait_until(look, done, limit if run.hope else min(limit, IMPATIENT))
+        if time.monotonic() - started > CHANGED:
+            run.patience.begin()
+        return seen
 
     return look_until

@@ -43,8 +43,7 @@ class Reach:
 
     def settle(self) -> None:
         """Something has just been changed: answers may take a moment again."""
-        if self.patience.begun:
-            self.patience.begin()
+        self.patience.begin()
 
     def _ask(self, place: Viewpoint, url: str, tokens: list[str]) -> tuple[str, bool]:
         answer = wait_until(lambda: place.get(url), lambda seen: bool(seen.by(tokens)), self.patience.left)

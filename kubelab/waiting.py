@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from kubelab.kubectl import Kubectl
@@ -31,17 +31,13 @@ def wait_until(
 
 @dataclass
 class Patience:
-    """One allowance of time for a whole run: a cluster settles once, so the first check that waits pays for all."""
+    """One allowance of time for all checks after a change: a cluster settles once, so the first one pays for all."""
 
     seconds: float
-    started: float = 0.0
+    started: float = field(default_factory=time.monotonic)
 
     def begin(self) -> None:
         self.started = time.monotonic()
-
-    @property
-    def begun(self) -> bool:
-        return self.started > 0
 
     @property
     def left(self) -> float:

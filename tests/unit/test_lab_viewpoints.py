@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from kubelab import catalogue, pytest_plugin
+from kubelab.pytest_plugin import Run
 from kubelab.reach import Reach
 from kubelab.results import Probe
 from kubelab.viewpoints import Answer, Reachable, parse_answer
@@ -113,3 +118,30 @@ def test_workloads_that_shall_never_be_ready_are_not_waited_for() -> None:
         "status": {"observedGeneration": 2, "readyReplicas": 2},
     }
     assert unready([pod, never, owned, done, deployment]) == ["pod/p", "deployment/three"]
+
+
+def look_until(run: Run) -> Callable[..., Any]:
+    """The fixture as a check gets it."""
+    return pytest_plugin.eventually.__wrapped__(run)  # type: ignore[attr-defined, no-any-return]
+
+
+def test_whoever_waited_for_a_change_grants_time_to_follow_it() -> None:
+    run = Run("kind", catalogue.CLUSTER_GROUND, patience=Patience(5, started=0))
+    eventually = look_until(run)
+    assert eventually(lambda: True)
+    assert run.patience.left == 0
+    slow = iter([False] * 8 + [True])
+    assert eventually(lambda: next(slow), seconds=30)
+    assert run.patience.left > 0
+
+
+def test_a_check_that_is_known_to_fail_does_not_wait_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pytest_plugin, "IMPATIENT", 0.3)
+    run = Run("kind", catalogue.CLUSTER_GROUND, hopeless=lambda name: name == "test_broken")
+    eventually = look_until(run)
+    run.pytest_runtest_setup(SimpleNamespace(name="test_broken"))  # type: ignore[arg-type]
+    slow = iter([False] * 4 + [True] * 99)
+    assert not eventually(lambda: next(slow), seconds=30)
+    run.pytest_runtest_setup(SimpleNamespace(name="test_sound"))  # type: ignore[arg-type]
+    slow = iter([False] * 4 + [True] * 99)
+    assert eventually(lambda: next(slow), seconds=30)
