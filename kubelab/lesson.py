@@ -24,7 +24,7 @@ _WEEKDAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _SAME = {
     "address": rf"(?<![\d.]){_ADDRESS}(?![\d.])",
     "generated": rf"(?<=[-=])(?:[{_SAFE}]{{8,10}}(?:-[{_SAFE}]{{5}})?|[{_SAFE}]{{5}})\b",
-    "nodeport": r"\b3[0-2]\d{3}\b",
+    "node_port": r"\b3[0-2]\d{3}\b",
 }
 _ANY = {
     "addresses": rf"(?:{_ADDRESS}:\d+,)+{_ADDRESS}:\d+",

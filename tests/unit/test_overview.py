@@ -7,6 +7,7 @@ import re
 import pytest
 
 from kubelab import catalogue, overview
+from kubelab.lesson import BLOCK
 from kubelab.paths import ROOT
 from plugins.filter.lab_documents import lab_documents
 
@@ -39,8 +40,8 @@ def test_the_glossary_explains_the_same_terms_in_both_languages() -> None:
 def test_the_glossary_explains_every_term_of_a_lesson(name: str) -> None:
     """What is bold before the learner's own part is a term; so is every kind of object that a lab makes."""
     entry = catalogue.load(name)
-    lesson = re.split(r"^## \d+\. Your turn", entry.lesson().read_text(), flags=re.MULTILINE)[0]
-    bold = set(re.findall(r"\*\*([^*\n]+)\*\*", lesson)) - {"Think first:"}
+    lesson = re.split(r"^## \d+\. Your turn", BLOCK.sub("", entry.lesson().read_text()), flags=re.MULTILINE)[0]
+    bold = {" ".join(term.split()) for term in re.findall(r"\*\*([^*]+)\*\*", lesson)} - {"Think first:"}
     kinds = {document["kind"] for document in lab_documents(str(entry.ground.folder))}
     terms = set(glossary("glossary.md"))
     assert not {term for term in bold | kinds if not explained(term, terms)}
