@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from kubelab.kubectl import Kubectl
 
 STEP = 0.2
+LONGEST_REST = 2.0
 NEVER_READY = "kubelab.dev/never-ready"
 """Annotation of an object that the lesson shows failing: nobody waits for it."""
 WORKLOADS = "pods,deployments,statefulsets,daemonsets,replicasets"
@@ -20,13 +21,18 @@ Seen = TypeVar("Seen")
 def wait_until(
     look: Callable[[], Seen], done: Callable[[Seen], bool] = bool, seconds: float = 10, step: float = STEP
 ) -> Seen:
-    """Looks again and again until `done` says so or the time is up. Returns what was seen last."""
+    """Looks again and again until `done` says so or the time is up. Returns what was seen last.
+
+    Who waits lets others work: most looks start a program, so each is followed by a rest of twice its own length.
+    """
     deadline = time.monotonic() + seconds
     while True:
+        began = time.monotonic()
         seen = look()
-        if done(seen) or time.monotonic() >= deadline:
+        now = time.monotonic()
+        if done(seen) or now >= deadline:
             return seen
-        time.sleep(step)
+        time.sleep(min(max(step, 2 * (now - began)), LONGEST_REST))
 
 
 @dataclass
