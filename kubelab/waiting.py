@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from kubelab.kubectl import Kubectl
 
 STEP = 0.2
-LONGEST_REST = 2.0
+LONGEST_REST = 1.0
 NEVER_READY = "kubelab.dev/never-ready"
 """Annotation of an object that the lesson shows failing: nobody waits for it."""
 WORKLOADS = "pods,deployments,statefulsets,daemonsets,replicasets"
