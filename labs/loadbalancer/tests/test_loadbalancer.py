@@ -91,11 +91,16 @@ def make(kubectl, tmp_path_factory):
 @pytest.fixture(scope="module")
 def twin(kubectl, make, ours):
     """A Service like the first one, that names a pool which does not exist."""
-    remove = f"delete service {TWIN} --ignore-not-found"
-    kubectl(remove)
+
+    def remove():
+        # First the Service: MetalLB keeps a pool in mind until none of its addresses is in use.
+        kubectl(f"delete service {TWIN} --ignore-not-found")
+        kubectl(f"delete ipaddresspools,l2advertisements {TWIN} --namespace {METALLB} --ignore-not-found")
+
+    remove()
     make(like(get_service(kubectl, FIRST), TWIN, **{POOL: TWIN}))
     yield get_service(kubectl, TWIN)
-    kubectl(remove)
+    remove()
 
 
 def assert_waits(kubectl, name):
@@ -107,8 +112,6 @@ def assert_waits(kubectl, name):
 def new_address(kubectl, make, twin, prefix):
     """The one address of the pool that the twin waits for. The pool appears with the first check that asks for it."""
     assert_waits(kubectl, TWIN)
-    remove = f"delete ipaddresspools,l2advertisements {TWIN} --namespace {METALLB} --ignore-not-found"
-    kubectl(remove)
     address = f"{prefix}.253"
     metadata = {"name": TWIN, "namespace": METALLB, "labels": {"kubelab.dev/lab": "loadbalancer"}}
     common = {"apiVersion": "metallb.io/v1beta1", "metadata": metadata}
@@ -117,10 +120,7 @@ def new_address(kubectl, make, twin, prefix):
         {**common, "kind": "L2Advertisement", "spec": {"ipAddressPools": [TWIN]}},
         namespace=METALLB,
     )
-    yield address
-    # MetalLB keeps a pool in mind until none of its addresses is in use.
-    kubectl(f"delete service {TWIN} --ignore-not-found")
-    kubectl(remove)
+    return address
 
 
 @pytest.fixture
