@@ -37,9 +37,12 @@ class Reach:
         assert tokens, f"nobody is there who could answer at {_short(url)}"
         self._probe(label, url, places, "answer", lambda place: self._ask(place, url, tokens))
 
-    def silent(self, label: str, url: str, places: Places) -> None:
-        """Nobody may answer at the address, from places that do reach something that must answer."""
-        self._probe(label, url, places, "silence", lambda place: _listen(place, url))
+    def silent(self, label: str, url: str, places: Places, by: Sequence[str] = ()) -> None:
+        """Nobody may answer at the address, from places that do reach something that must answer.
+
+        With `by`, only an answer with one of these lines counts: on a port of a node, others may be at home.
+        """
+        self._probe(label, url, places, "silence", lambda place: _listen(place, url, list(by)))
 
     def settle(self) -> None:
         """Something has just been changed: answers may take a moment again."""
@@ -71,8 +74,10 @@ class Reach:
 _EXPECTED = {"answer": "an answer of the lab's own Pod", "silence": "no answer"}
 
 
-def _listen(place: Viewpoint, url: str) -> tuple[str, bool]:
+def _listen(place: Viewpoint, url: str, tokens: list[str]) -> tuple[str, bool]:
     answer = place.get(url)
+    if answer.status is not None and tokens and not answer.by(tokens):
+        return "somebody else", True
     if answer.status is not None:
         return f"somebody answered: {_first_words(answer.body)}", False
     if place.control:

@@ -120,6 +120,15 @@ def test_workloads_that_shall_never_be_ready_are_not_waited_for() -> None:
     assert unready([pod, never, owned, done, deployment]) == ["pod/p", "deployment/three"]
 
 
+def test_on_a_port_of_a_node_only_an_answer_of_ours_breaks_the_silence(reach: Reach) -> None:
+    ours = ["Hostname: ours"]
+    reach.silent("port", "http://x:8080", [FakePlace(STRANGER)], by=ours)  # type: ignore[list-item]
+    with pytest.raises(AssertionError, match="somebody answered"):
+        reach.silent("port", "http://x:8080", [FakePlace(OURS)], by=ours)  # type: ignore[list-item]
+    with pytest.raises(AssertionError, match="somebody answered"):
+        reach.silent("port", "http://x:8080", [FakePlace(STRANGER)])  # type: ignore[list-item]
+
+
 def look_until(run: Run) -> Callable[..., Any]:
     """The fixture as a check gets it."""
     return pytest_plugin.eventually.__wrapped__(run)  # type: ignore[attr-defined, no-any-return]

@@ -96,7 +96,7 @@ def test_no_node_lets_anyone_in(reach, reachable, outside, service, ours):
     ports = [port.get("nodePort", port["port"]) for port in service["ports"]]
     for node in reachable.nodes():
         for port in ports:
-            reach.silent("port of a node", f"http://{reachable.address(node.name)}:{port}", outside)
+            reach.silent("port of a node", f"http://{reachable.address(node.name)}:{port}", outside, by=ours)
 
 
 def test_several_pods_share_the_requests(hostnames, ours):
