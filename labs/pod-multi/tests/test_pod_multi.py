@@ -7,7 +7,7 @@ import pytest
 
 START = 20
 """Seconds for a Pod to start or to end, on a busy machine too."""
-CRASH = 8
+CRASH = 20
 """Seconds for a container that cannot work to have ended once."""
 PROGRAMS = {"writer": "date -Iseconds", "web": "httpd -f"}
 """What only this container runs."""
@@ -224,7 +224,7 @@ def test_two_cannot_listen_on_one_port(reach, kubectl, pod, eventually):
     assert lost, f"nobody crashes: {', '.join(running(seen))} run side by side"
     assert len(lost) == 1 < len(containers(seen)), f"these crash: {', '.join(lost)} of {', '.join(containers(seen))}"
     log = eventually(
-        lambda: kubectl.run(f"logs quarrel --container {lost[0]}").stdout, lambda said: IN_USE in said, seconds=3
+        lambda: kubectl.run(f"logs quarrel --container {lost[0]}").stdout, lambda said: IN_USE in said, seconds=15
     )
     assert IN_USE in log, f"it crashes for another reason: {', '.join(log.splitlines()[-1:]) or 'it says nothing'}"
     reach.answers("Pod quarrel", f"http://{seen['status']['podIP']}:8080", pod, by=["Hostname: quarrel"])
