@@ -23,7 +23,7 @@ _WEEKDAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 # Name, pattern. Same: the same text stands for one thing throughout. Any: whatever has this form will do.
 _SAME = {
     "address": rf"(?<![\d.]){_ADDRESS}(?![\d.])",
-    "generated": rf"(?<=[-=])(?:[{_SAFE}]{{8,10}}(?:-[{_SAFE}]{{5}})?|[{_SAFE}]{{5}})\b",
+    "generated": rf"(?<=[-=])(?:[{_SAFE}]{{6,10}}(?:-[{_SAFE}]{{5}})?|[{_SAFE}]{{5}})\b",
     "node_port": r"\b3[0-2]\d{3}\b",
 }
 _ANY = {
