@@ -44,6 +44,24 @@ def kind_inventory(lines: list[str]) -> dict[str, Any]:
     return {"all": {"children": {"machines": machines}}}
 
 
+def machine_address(subnet: str, index: int) -> str:
+    """Return the address of machine number `index` (from 0) in a subnet; the first ten are the network's own."""
+    return str(IPv4Network(subnet)[11 + int(index)])
+
+
+def machine_inventory(
+    machines: list[dict[str, Any]], subnet: str, connection: dict[str, Any], variables: dict[str, Any]
+) -> dict[str, Any]:
+    """Return an Ansible inventory of machines with a name and a group each, reached by SSH at their addresses."""
+    groups: dict[str, Any] = {}
+    for index, machine in enumerate(machines):
+        hosts = groups.setdefault(machine["group"], {"hosts": {}})["hosts"]
+        hosts[machine["name"]] = {"ansible_host": machine_address(subnet, index)}
+    for group in groups.values():
+        group["vars"] = dict(connection)
+    return {"all": {"vars": variables, "children": groups}}
+
+
 class FilterModule:
     """The filters of this file."""
 
@@ -54,4 +72,6 @@ class FilterModule:
             "address_span": address_span,
             "kind_nodes": kind_nodes,
             "kind_inventory": kind_inventory,
+            "machine_address": machine_address,
+            "machine_inventory": machine_inventory,
         }

@@ -113,6 +113,17 @@ def test_the_inventory_sorts_machines_into_groups() -> None:
     assert certificates.node_addresses(inventory) == {"k-control-plane": "10.0.0.2", "k-worker": "10.0.0.3"}
 
 
+def test_machines_are_in_the_groups_asked_for_at_addresses_in_order() -> None:
+    listed = [{"name": "one", "group": "workers"}, {"name": "visitor", "group": "outside", "isolated": True}]
+    inventory = machines.machine_inventory(
+        listed, "10.0.0.0/24", {"ansible_user": "debian"}, {"cluster_provider": "hosts"}
+    )
+    groups = inventory["all"]["children"]
+    assert groups["workers"] == {"hosts": {"one": {"ansible_host": "10.0.0.11"}}, "vars": {"ansible_user": "debian"}}
+    assert groups["outside"]["hosts"] == {"visitor": {"ansible_host": "10.0.0.12"}}
+    assert inventory["all"]["vars"] == {"cluster_provider": "hosts"}
+
+
 def request_of(
     user: str, common_name: str, names: list[str], addresses: list[str], signer: str = certificates.SIGNER
 ) -> dict[str, Any]:
