@@ -16,9 +16,14 @@ def pytest_configure(config):
 
 
 @pytest.fixture(scope="session")
-def converge():
+def settings():
+    """The scenario's settings and those that all scenarios share, as Molecule has put them together."""
+    return yaml.safe_load(Path(os.environ["MOLECULE_FILE"]).read_text())
+
+
+@pytest.fixture(scope="session")
+def converge(settings):
     """`converge(preflight_disk=9)` runs a playbook of the scenario with other variables, as Molecule would."""
-    settings = yaml.safe_load(Path(os.environ["MOLECULE_FILE"]).read_text())
     words = ["ansible-playbook", *settings["ansible"]["executor"]["args"]["ansible_playbook"]]
 
     def run(playbook="converge.yml", environment=None, **values):
@@ -43,8 +48,13 @@ def refused(converge):
 
 
 @pytest.fixture(scope="session")
-def noticed(pytestconfig):
+def noticed(pytestconfig, settings):
     """Names of the scenario's tests that fail now: those that notice what undo.yml did."""
     same = [word for word in pytestconfig.invocation_params.args if not word.endswith(".py")]
-    words = ["pytest", *same, "-m", "not again", "--tb=no", "-rfE", "tests"]
+    words = ["pytest", *same, "-m", "not again", "--tb=no", "-rfE", "tests", *_more(settings)]
     return set(FAILED.findall(subprocess.run(words, capture_output=True, text=True, check=False).stdout))
+
+
+def _more(settings):
+    tests = Path("tests")
+    return [str(path) for glob in settings["verifier"]["additional_files_or_dirs"] for path in sorted(tests.glob(glob))]
