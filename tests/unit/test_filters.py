@@ -114,7 +114,10 @@ def test_the_inventory_sorts_machines_into_groups() -> None:
 
 
 def test_machines_are_in_the_groups_asked_for_at_addresses_in_order() -> None:
-    listed = [{"name": "one", "group": "workers"}, {"name": "visitor", "group": "outside", "isolated": True}]
+    listed: list[dict[str, Any]] = [
+        {"name": "one", "group": "workers"},
+        {"name": "visitor", "group": "outside", "isolated": True},
+    ]
     inventory = machines.machine_inventory(
         listed, "10.0.0.0/24", {"ansible_user": "debian"}, {"cluster_provider": "hosts"}
     )
