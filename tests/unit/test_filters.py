@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from plugins.filter import artifacts, certificates, digest, machines
+from plugins.filter import addons, artifacts, certificates, digest, machines
 
 NODES = {"kubelab-a-worker": "172.30.0.3", "kubelab-a-worker2": "172.30.0.4"}
 
@@ -160,3 +161,46 @@ def test_other_signers_and_answered_requests_are_left_alone() -> None:
     answered["status"] = {"conditions": [{"type": "Denied"}]}
     assert certificates.kubelet_requests({"items": [other, answered]}, NODES) == []
     assert certificates.kubelet_requests({"items": [answered]}, NODES, pending=False) == ["csr-1"]
+
+
+WANTED = """
+kind: Deployment
+metadata: {name: web, namespace: a, creationTimestamp: null}
+spec: {replicas: 2, paused: false, containers: [{name: one}]}
+---
+kind: Service
+metadata: {name: web}
+"""
+DEPLOYMENT: dict[str, Any] = {
+    "kind": "Deployment",
+    "metadata": {"name": "web", "namespace": "a", "creationTimestamp": "today"},
+    "spec": {"replicas": 2, "containers": [{"name": "one", "image": "by default"}], "strategy": "by default"},
+}
+SERVICE: dict[str, Any] = {"kind": "Service", "metadata": {"name": "web"}}
+
+
+def differing(*live: dict[str, Any]) -> list[str]:
+    return addons.objects_that_differ(WANTED, json.dumps({"items": live}))
+
+
+def test_what_the_cluster_has_beyond_the_manifest_is_no_difference() -> None:
+    assert differing(DEPLOYMENT, SERVICE) == []
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {**DEPLOYMENT["spec"], "replicas": 3},
+        {**DEPLOYMENT["spec"], "paused": True},
+        {**DEPLOYMENT["spec"], "containers": [{"name": "other"}]},
+        {**DEPLOYMENT["spec"], "containers": [{"name": "one"}, {"name": "two"}]},
+        {},
+    ],
+)
+def test_another_value_is_a_difference(spec: dict[str, Any]) -> None:
+    assert differing({**DEPLOYMENT, "spec": spec}, SERVICE) == ["Deployment/web"]
+
+
+def test_what_is_not_there_is_a_difference() -> None:
+    assert differing(DEPLOYMENT) == ["Service/web"]
+    assert addons.objects_that_differ(WANTED, "") == ["Deployment/web", "Service/web"]
