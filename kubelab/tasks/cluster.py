@@ -27,12 +27,18 @@ def up(_: Context, cluster: str = DEFAULT_CLUSTER, workers: str = "") -> None:
       invoke up --workers=3
       invoke up --cluster=mine    (a shape of your own: copy inventory/kind.yml to inventory/mine.yml)
     """
-    from kubelab import playbook, verification
+    from threading import Thread
 
-    result = playbook.run("up", cluster, _overrides(cluster, workers))
+    from kubelab import checks, playbook, verification
+    from kubelab.catalogue import CLUSTER_GROUND
+
+    overrides = _overrides(cluster, workers)
+    Thread(target=checks.prepare, daemon=True).start()
+    probes = {} if verification.holds(cluster) else CLUSTER_GROUND.extra_vars()
+    result = playbook.run("up", cluster, {**overrides, **probes})
     if result.changed != 0:
         verification.forget(cluster)
-    if code := verify(cluster):
+    if code := verify(cluster, probes_are_up=bool(probes)):
         raise Exit(f"the cluster is up, but not sound; look: invoke status{_option(cluster)}", code)
     _show_nodes(_look(cluster))
     _show_next(cluster)
@@ -84,6 +90,9 @@ def down(_: Context, cluster: str = DEFAULT_CLUSTER) -> None:
         print(f"{cluster} is not up: nothing to remove")
         return
     playbook.run("down", cluster)
+    if machines := record.get("machines"):
+        print(f"as they were before: {', '.join(machines)}; removed: .state/{cluster}")
+        return
     gone = [*record.get("containers", []), f"network {record['network']}" if "network" in record else ""]
     print(f"removed: {', '.join(filter(None, gone))}, .state/{cluster}")
 
@@ -121,12 +130,12 @@ def completion(_: Context, shell: str) -> None:
     _write(completion.script(shell))
 
 
-def verify(cluster: str) -> int:
+def verify(cluster: str, probes_are_up: bool) -> int:
     """Runs the cluster's checks: the quick ones if this very state has passed them all. Returns the exit code."""
     from kubelab import checks, verification
 
     quick = verification.holds(cluster)
-    code = checks.run_cluster_checks(cluster, quick=quick)
+    code = checks.run_cluster_checks(cluster, quick, probes_are_up)
     if code:
         verification.forget(cluster)
     elif not quick:
@@ -153,9 +162,9 @@ def _record(cluster: str) -> dict[str, Any]:
 
 
 def _look(cluster: str) -> View:
-    from kubelab import status
+    from kubelab import record, status
 
-    return status.look(cluster, _record(cluster).get("containers", []))
+    return status.look(cluster, record.nodes(_record(cluster)))
 
 
 def _show_nodes(view: View) -> None:
