@@ -3,13 +3,13 @@
 PARTS = {
     "lint": "the linters",
     "unit": "the unit tests",
-    "roles": "a Molecule scenario for each role that can be tried by itself",
+    "roles": "Molecule scenarios of roles that can be tried without a cluster",
     "cluster": "up, up again without a change, stopped and started, down, nothing left",
     "labs": "all labs, as a learner sets them up and checks them, and the role behind that",
     "prove": "the checks of all labs are checked",
     "new-lab": "a lab that somebody adds",
     "prove-cluster": "the checks of the cluster are checked",
-    "kind": "the roles of a whole cluster, by Molecule",
+    "kind": "Molecule scenario of a whole cluster; a part named after a scenario is that scenario",
 }
 FAST = ("lint", "unit")
 ON_REQUEST = {"kind"}

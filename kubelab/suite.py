@@ -80,15 +80,14 @@ def chosen(only: Collection[str]) -> Iterator[Step]:
 def steps_alone() -> list[Step]:
     """Returns what needs no cluster."""
     unit = ["pytest", "--numprocesses", "2", "tests/unit"]
-    # Scenarios that bear a role's name need no cluster, but for lab: it stands in the one of the cluster's steps.
-    roles = sorted(
-        {path.name for path in (ROOT / "molecule").iterdir() if (ROOT / "roles" / path.name).is_dir()} - {"lab"}
-    )
+    scenarios = {path.parent.name for path in ROOT.glob("molecule/*/converge.yml")}
+    # lab stands in the cluster of the steps below; those that make a cluster are a part each.
+    roles = sorted(scenarios - {"lab"} - PARTS.keys())
     return [
         Step("lint", typed("invoke", "lint"), part="lint"),
         Step("unit tests", typed(*unit), part="unit"),
-        *(Step(f"role {role}", typed(*MOLECULE, role), part="roles") for role in roles),
-        Step("a cluster by its roles", typed(*MOLECULE, "kind"), part="kind"),
+        *(Step(f"scenario {name}", typed(*MOLECULE, name), part="roles") for name in roles),
+        *(Step(f"scenario {name}", typed(*MOLECULE, name), part=name) for name in sorted(scenarios & PARTS.keys())),
     ]
 
 
@@ -107,9 +106,8 @@ def steps_of_a_cluster() -> list[Step]:
         Step("remove what an earlier run left", clear),
         Step("look at what is here", look),
         Step(up, typed("invoke", "up", on)),
-        Step("role lab", typed("env", f"MOLECULE_LAB_CLUSTER={CLUSTER}", *MOLECULE, "lab"), up, "labs"),
+        Step("scenario lab", typed("env", f"MOLECULE_LAB_CLUSTER={CLUSTER}", *MOLECULE, "lab"), up, "labs"),
         Step("all labs", typed("invoke", "lab.all", on), up, "labs"),
-        Step("all labs, once more", typed("invoke", "lab.all", on), up, "labs"),
         Step("checks of all labs are checked", typed("invoke", "lab.prove", on), up, "prove"),
         Step("a new lab is made, filled and proved", lambda: suite_lab.made_and_proved(typed, CLUSTER), up, "new-lab"),
         Step("checks of the cluster are checked", typed("invoke", "lab.prove-cluster", on), up, "prove-cluster"),

@@ -53,7 +53,6 @@ def test_the_life_of_the_cluster_has_its_steps_in_order() -> None:
         "remove what an earlier run left",
         "up",
         "all labs",
-        "all labs, once more",
         "checks of all labs are checked",
     ]
     wanted += ["up again changes nothing", "down", "down again is fine", "nothing is left"]
@@ -68,6 +67,7 @@ def test_every_part_has_steps_and_every_step_a_part_that_can_be_named() -> None:
 
 def test_one_part_brings_what_it_needs_and_no_other() -> None:
     assert [step.title for step in suite.chosen(["unit"])] == ["unit tests"]
+    assert [step.title for step in suite.chosen(["kind"])] == ["scenario kind"]
     steps = list(suite.chosen(["labs", "new-lab"]))
     assert {step.part for step in steps} == {"", "labs", "new-lab"}
     assert {"up", "down", "nothing is left"} < {step.title for step in steps}

@@ -1,0 +1,54 @@
+"""The roles that make a node of a machine, before it joins a cluster."""
+
+import pytest
+import yaml
+
+from kubelab.paths import INVENTORY
+
+testinfra_hosts = ["workers"]
+
+VERSIONS = yaml.safe_load((INVENTORY / "group_vars/all/versions.yml").read_text())["versions"]
+
+
+def test_it_bears_the_mark_of_its_cluster(host):
+    """By which nothing of somebody else's is ever removed."""
+    assert host.file("/var/lib/kubelab/mark").content_string == "molecule\n"
+
+
+def test_packets_are_forwarded_also_after_a_boot(host):
+    """Between Pods, and past kube-proxy."""
+    assert host.sysctl("net.ipv4.ip_forward") == 1
+    assert host.sysctl("net.bridge.bridge-nf-call-iptables") == 1
+    assert host.file("/etc/sysctl.d/90-kubelab.conf").contains("net.ipv4.ip_forward = 1")
+
+
+@pytest.mark.parametrize("package", ["conntrack", "iptables", "nftables", "runc"])
+def test_it_has_the_packages_that_kubernetes_calls(host, package):
+    """From Debian."""
+    assert host.package(package).is_installed
+
+
+def test_containerd_runs_a_container_of_an_image_that_it_has(host):
+    """No registry is asked: the image came with the role."""
+    assert host.service("containerd").is_enabled
+    image = f"docker.io/kubelab/tools:{VERSIONS['debian']['version']}"
+    with host.sudo():
+        said = host.check_output(f"timeout 60 ctr --namespace k8s.io run --rm {image} try echo from inside")
+    assert said == "from inside"
+
+
+@pytest.mark.parametrize("program", ["kubelet --version", "kubeadm version --output short", "kubectl version --client"])
+def test_the_programs_of_kubernetes_are_of_the_version_that_the_table_names(host, program):
+    """The same on every node."""
+    assert f"v{VERSIONS['kubernetes']['version']}" in host.check_output(program)
+
+
+def test_a_boot_starts_kubelet(host):
+    """Until kubeadm has told it what to do, it is not started by hand."""
+    assert host.service("kubelet").is_enabled
+
+
+@pytest.mark.again
+def test_a_node_of_another_cluster_is_refused(refused):
+    """It stays whose it is."""
+    assert "another cluster" in refused(node_base_mark="somebody")
