@@ -16,7 +16,7 @@ from kubelab import strict_yaml
 from kubelab.errors import Refusal, suggest, unknown
 from kubelab.paths import INVENTORY
 
-Provider = Literal["kind"]
+Provider = Literal["kind", "vm"]
 
 # Kubernetes hands every node a /24 of the Pod range, and takes no Service range wider than /12.
 NODE_PREFIX = 24
