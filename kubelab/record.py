@@ -24,6 +24,13 @@ def load(cluster: str) -> dict[str, Any] | None:
     return content
 
 
+def nodes(record: dict[str, Any]) -> list[str]:
+    """Returns the names that a record's machines have as nodes, whoever made them; the machine outside is none."""
+    machines = record.get("machines", {})
+    containers = [name for name in record.get("containers", []) if not name.endswith("-outside")]
+    return [*containers, *(name for name, machine in machines.items() if machine["group"] != "outside")]
+
+
 def _unreadable(cluster: str, why: str) -> Refusal:
     return Refusal(
         found=f"a damaged record .state/{cluster}/record.yml: {why}",

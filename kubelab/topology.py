@@ -5,22 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network
-from itertools import combinations
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from kubelab import strict_yaml
 from kubelab.errors import Refusal, suggest, unknown
+from kubelab.hosts_shape import HostsShape, values_of
 from kubelab.paths import INVENTORY
+from kubelab.ranges import check_ranges, to_network
 
-Provider = Literal["kind", "vm"]
-
-# Kubernetes hands every node a /24 of the Pod range, and takes no Service range wider than /12.
-NODE_PREFIX = 24
-WIDEST_SERVICES = 12
+Provider = Literal["kind", "vm", "hosts"]
 
 # A cluster's name ends up in host names: kubelab-<cluster>-control-plane, 63 characters at most.
 CLUSTER_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
@@ -28,6 +25,7 @@ CLUSTER_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
 # pydantic's words for programmers, in ours
 PROBLEMS = {
     "missing": "is missing",
+    "extra_forbidden": "means nothing to this provider",
     "int_type": "must be a whole number",
     "literal_error": "must be {expected}",
     "greater_than_equal": "must be {ge} or more",
@@ -39,6 +37,7 @@ class Topology(BaseModel):
     """What a shape file says, in Python's types. Ranges that it leaves out come from group_vars/all/network.yml."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, arbitrary_types_allowed=True)
+    example: ClassVar[str] = "kind.yml"
 
     provider: Provider = Field(alias="cluster_provider")
     control_planes: int = Field(alias="cluster_control_planes", ge=1)
@@ -52,10 +51,7 @@ class Topology(BaseModel):
     @field_validator("network_pods", "network_services", "network_machines", mode="before")
     @classmethod
     def _to_network(cls, value: Any) -> IPv4Network:
-        try:
-            return IPv4Network(str(value))
-        except ValueError:
-            raise ValueError("must be an address range like 10.244.0.0/16") from None
+        return to_network(value)
 
     @field_validator("control_planes")
     @classmethod
@@ -66,30 +62,12 @@ class Topology(BaseModel):
 
     @model_validator(mode="after")
     def _ranges_fit(self) -> Topology:
-        _check_overlaps(self.ranges)
-        if self.network_pods.num_addresses < self.nodes * 2 ** (32 - NODE_PREFIX):
-            raise ValueError(
-                f"network_pods {self.network_pods} is too small: each of {self.nodes} nodes takes a /{NODE_PREFIX}"
-            )
-        if not WIDEST_SERVICES <= self.network_services.prefixlen <= NODE_PREFIX:
-            raise ValueError(
-                f"network_services {self.network_services} must be between /{WIDEST_SERVICES} and /{NODE_PREFIX}"
-            )
+        check_ranges(self.network_pods, self.network_services, self.network_machines, self.nodes)
         return self
 
     @property
     def nodes(self) -> int:
         return self.control_planes + self.workers
-
-    @property
-    def ranges(self) -> dict[str, IPv4Network]:
-        return {key: getattr(self, key) for key in ("network_pods", "network_services", "network_machines")}
-
-
-def _check_overlaps(ranges: dict[str, IPv4Network]) -> None:
-    for (one, first), (other, second) in combinations(ranges.items(), 2):
-        if first.overlaps(second):
-            raise ValueError(f"{one} {first} overlaps {other} {second}")
 
 
 def names(folder: Path = INVENTORY) -> list[str]:
@@ -119,41 +97,54 @@ def find(cluster: str, folder: Path = INVENTORY) -> Path:
     return path
 
 
-def load(cluster: str, overrides: Mapping[str, Any] | None = None, folder: Path = INVENTORY) -> Topology:
+def load(cluster: str, overrides: Mapping[str, Any] | None = None, folder: Path = INVENTORY) -> Topology | HostsShape:
     """Returns the checked shape of a cluster; `overrides` are keys of the file given on the command line.
 
     Raises Refusal naming the file and the key.
     """
     label = f"inventory/{cluster}.yml"
-    values = _vars_of(strict_yaml.load(find(cluster, folder), label), label)
+    content = strict_yaml.load(find(cluster, folder), label)
+    values = _vars_of(content, label)
     ranges = yaml.safe_load((INVENTORY / "group_vars/all/network.yml").read_text())
-    _refuse_unknown(values, label)
+    model: type[Topology | HostsShape] = Topology
+    if values.get("cluster_provider") == "hosts":
+        model = HostsShape
+        values = _hosts_values(values, content["all"].get("children"), label)
+    else:
+        _refuse_unknown(content["all"], ["vars"], label)
+        aliases = [field.alias or key for key, field in Topology.model_fields.items() if key != "network_machines"]
+        _refuse_unknown(values, aliases, label)
     try:
-        return Topology.model_validate({**ranges, **values, **(overrides or {})})
+        return model.model_validate({**ranges, **values, **(overrides or {})})
     except ValidationError as error:
         raise Refusal(
             found="\n".join(_problems(error, label, overrides or {})),
-            needed="a shape like inventory/kind.yml; ranges as in inventory/group_vars/all/network.yml",
+            needed=f"a shape like inventory/{model.example}; ranges as in inventory/group_vars/all/network.yml",
             change="what you typed" if overrides else label,
         ) from error
 
 
+def _hosts_values(values: dict[str, Any], children: Any, label: str) -> dict[str, Any]:
+    try:
+        return values_of(values, children)
+    except KeyError as error:
+        key, allowed = error.args
+        raise _wrong_key(label, _unknown(key, allowed), ", ".join(allowed)) from None
+
+
 def _vars_of(content: Any, label: str) -> dict[str, Any]:
-    """Takes `all.vars` out of the file; a typing error in the two words above it is an unknown key as well."""
-    for level in ("all", "vars"):
+    """Takes `all.vars` out of the file; a typing error in the words above it is an unknown key as well."""
+    for level, beside in (("all", []), ("vars", ["children"])):
         if not isinstance(content, dict):
             raise _wrong_key(label, f'"{level}:" is missing', level)
-        unknown = [str(key) for key in content if key != level]
-        if unknown:
-            raise _wrong_key(label, _unknown(unknown[0], [level]), level)
+        _refuse_unknown(content, [level, *beside], label)
         content = content.get(level)
     if not isinstance(content, dict):
         raise _wrong_key(label, '"vars:" holds no keys', "vars")
     return content
 
 
-def _refuse_unknown(values: dict[str, Any], label: str) -> None:
-    allowed = [field.alias or key for key, field in Topology.model_fields.items() if key != "network_machines"]
+def _refuse_unknown(values: Mapping[str, Any], allowed: list[str], label: str) -> None:
     for key in values:
         if key not in allowed:
             raise _wrong_key(label, _unknown(str(key), allowed), ", ".join(allowed))

@@ -84,6 +84,9 @@ def down(_: Context, cluster: str = DEFAULT_CLUSTER) -> None:
         print(f"{cluster} is not up: nothing to remove")
         return
     playbook.run("down", cluster)
+    if machines := record.get("machines"):
+        print(f"as they were before: {', '.join(machines)}; removed: .state/{cluster}")
+        return
     gone = [*record.get("containers", []), f"network {record['network']}" if "network" in record else ""]
     print(f"removed: {', '.join(filter(None, gone))}, .state/{cluster}")
 
@@ -153,9 +156,9 @@ def _record(cluster: str) -> dict[str, Any]:
 
 
 def _look(cluster: str) -> View:
-    from kubelab import status
+    from kubelab import record, status
 
-    return status.look(cluster, _record(cluster).get("containers", []))
+    return status.look(cluster, record.nodes(_record(cluster)))
 
 
 def _show_nodes(view: View) -> None:

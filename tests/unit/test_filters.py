@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from plugins.filter import artifacts, certificates, digest, machines
+from plugins.filter import artifacts, certificates, digest, machines, nodes
 
 NODES = {"kubelab-a-worker": "172.30.0.3", "kubelab-a-worker2": "172.30.0.4"}
 
@@ -111,6 +112,82 @@ def test_the_inventory_sorts_machines_into_groups() -> None:
         "outside": ["k-outside"],
     }
     assert certificates.node_addresses(inventory) == {"k-control-plane": "10.0.0.2", "k-worker": "10.0.0.3"}
+
+
+def test_machines_are_in_the_groups_asked_for_at_addresses_in_order() -> None:
+    listed: list[dict[str, Any]] = [
+        {"name": "one", "group": "workers"},
+        {"name": "visitor", "group": "outside", "isolated": True},
+    ]
+    inventory = machines.machine_inventory(
+        listed, "10.0.0.0/24", {"ansible_user": "debian"}, {"cluster_provider": "hosts"}
+    )
+    groups = inventory["all"]["children"]
+    assert groups["workers"] == {"hosts": {"one": {"ansible_host": "10.0.0.11"}}, "vars": {"ansible_user": "debian"}}
+    assert groups["outside"]["hosts"] == {"visitor": {"ansible_host": "10.0.0.12"}}
+    assert inventory["all"]["vars"] == {"cluster_provider": "hosts"}
+
+
+HOSTVARS = {
+    "one": {"ansible_host": "10.0.0.1", "ansible_user": "debian", "ansible_ssh_private_key_file": "~/key", "other": 1},
+    "two": {"ansible_host": "10.0.0.2", "node_address": "192.168.1.2", "ansible_ssh_common_args": "-J jump"},
+}
+
+
+def test_machines_of_a_file_are_reached_as_it_says_and_become_nodes_at_their_addresses() -> None:
+    inventory = machines.hosts_inventory({"control_planes": ["one"], "workers": ["two"]}, HOSTVARS, "/state")
+    one, two = (machine["vars"] for machine in machines.inventory_machines(inventory))
+    assert one["ansible_user"] == "debian"
+    assert one["node_address"] == "10.0.0.1"
+    assert "~" not in one["ansible_ssh_private_key_file"]
+    assert "other" not in one
+    assert two["node_address"] == "192.168.1.2"
+    assert two["ansible_ssh_common_args"].startswith("-J jump -o ControlPath=/state/ssh2 ")
+    assert [machine["name"] for machine in machines.inventory_machines(inventory, ["two"])] == ["two"]
+
+
+def test_a_machine_that_left_the_file_is_missed_and_one_more_worker_is_not() -> None:
+    both = machines.hosts_inventory({"control_planes": ["one"], "workers": ["two"]}, HOSTVARS, "/state")
+    alone = machines.hosts_inventory({"control_planes": ["one"]}, HOSTVARS, "/state")
+    pair = machines.hosts_inventory({"control_planes": ["one", "two"]}, HOSTVARS, "/state")
+    recorded = machines.machines_listed(both)
+    assert machines.machines_lost(recorded, both) == []
+    assert machines.machines_lost(recorded, alone) == ["two"]
+    assert machines.machines_lost(machines.machines_listed(alone), both) == []
+    assert machines.machines_lost(machines.machines_listed(alone), pair) == ["two"]
+    assert machines.machines_lost({}, pair) == []
+
+
+def test_a_machine_is_recorded_as_it_was() -> None:
+    lines = ["package runc", "folder /etc/ssl", "setting net.ipv4.ip_forward=0", "package nftables"]
+    assert nodes.machine_record(lines, "m") == {
+        "mark": "m",
+        "packages": ["runc", "nftables"],
+        "folders": ["/etc/ssl"],
+        "settings": ["net.ipv4.ip_forward=0"],
+    }
+
+
+def test_a_kubeconfig_is_named_after_the_cluster() -> None:
+    text = """
+    clusters: [{name: kubernetes, cluster: {server: s}}]
+    contexts: [{name: kubernetes-admin@kubernetes, context: {cluster: kubernetes, user: kubernetes-admin}}]
+    users: [{name: kubernetes-admin, user: {}}]
+    current-context: kubernetes-admin@kubernetes
+    """
+    config = yaml.safe_load(nodes.kubeconfig_named(text, "kubelab-mine"))
+    assert config["current-context"] == config["contexts"][0]["name"] == "kubelab-mine"
+    assert config["contexts"][0]["context"] == {"cluster": "kubelab-mine", "user": "kubelab-mine"}
+    assert config["clusters"][0]["name"] == config["users"][0]["name"] == "kubelab-mine"
+
+
+def test_a_join_command_is_taken_apart() -> None:
+    said = "kubeadm join 10.0.0.1:6443 --token a.b --discovery-token-ca-cert-hash sha256:c "
+    assert nodes.join_words(said) == {
+        "apiServerEndpoint": "10.0.0.1:6443",
+        "token": "a.b",
+        "caCertHashes": ["sha256:c"],
+    }
 
 
 def request_of(
