@@ -63,6 +63,10 @@ def vm_inventory(record: dict[str, Any], folder: str, ssh_args: str) -> dict[str
             "ansible_ssh_private_key_file": f"{folder}/key",
             "ansible_ssh_common_args": ssh_args,
             "cluster_lb_pool": record["lb_pool"],
+            # The way to an emulated machine may take seconds, its clock is this machine's.
+            "machine_preflight_clock": 30,
+            # Nothing has to be remembered of how it was: it goes as a whole.
+            "node_base_record": f"{folder}/../record.yml",
         }
         if "api_port" in machine:
             groups[machine["group"]][machine["name"]]["control_plane_server"] = f"https://127.0.0.1:{machine['api_port']}"

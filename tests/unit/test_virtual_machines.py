@@ -80,7 +80,7 @@ def test_only_machines_of_exactly_this_name_are_found(tmp_path: Any) -> None:
     (tmp_path / "ps").write_text(f"#!/bin/sh\ncat <<'END'{PROCESSES}END\n")
     (tmp_path / "ps").chmod(0o755)
     done = subprocess.run(
-        ["sh", "-c", f'PATH="{tmp_path}:$PATH"; {question}'], capture_output=True, text=True, check=True
+        ["bash", "-c", f'PATH="{tmp_path}:$PATH"; {question}'], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines() == [
         "kubelab-a-worker2 101 /s/a/vm/kubelab-a-worker2",
