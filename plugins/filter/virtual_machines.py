@@ -15,6 +15,10 @@ from machines import kind_nodes
 FIRST = 11
 """The first ten addresses are the network's own: gateway, name server."""
 
+# kubeadm's own limits suit machines that are not emulated.
+PATIENT = ("controlPlaneComponentHealthCheck", "kubeletHealthCheck", "kubernetesAPICall", "tlsBootstrap", "discovery")
+TIMEOUTS = dict.fromkeys(PATIENT, "15m0s")
+
 
 def machine_number(subnet: str, number: int) -> str:
     """Return the address with this number in a subnet."""
@@ -51,25 +55,27 @@ def vm_machines(name: str, control_planes: int, workers: int, subnet: str, api_p
 
 
 def vm_inventory(record: dict[str, Any], folder: str, ssh_args: str) -> dict[str, Any]:
-    """Return the Ansible inventory of a record's machines: by SSH, through ports of this machine, with keys in `folder`."""
+    """Return the Ansible inventory of a record's machines: by SSH, through ports of ours, with the keys in `folder`."""
+    common = {
+        "ansible_host": "127.0.0.1",
+        "ansible_user": "root",
+        "ansible_python_interpreter": "/usr/bin/python3",
+        "ansible_ssh_private_key_file": f"{folder}/key",
+        "ansible_ssh_common_args": ssh_args,
+        "cluster_lb_pool": record["lb_pool"],
+        # The way to an emulated machine may take seconds; its clock is this machine's.
+        "machine_preflight_clock": 30,
+        # Nothing has to be remembered of how it was: it goes as a whole.
+        "node_base_record": f"{Path(folder).parent}/record.yml",
+        "control_plane_timeouts": TIMEOUTS,
+        "worker_timeouts": TIMEOUTS,
+    }
     groups: dict[str, dict[str, Any]] = {"control_planes": {}, "workers": {}, "outside": {}}
-    for machine in record["machines"].values():
-        groups[machine["group"]][machine["name"]] = {
-            "node_address": machine["address"],
-            "ansible_host": "127.0.0.1",
-            "ansible_port": machine["ssh_port"],
-            "ansible_user": "root",
-            "ansible_python_interpreter": "/usr/bin/python3",
-            "ansible_ssh_private_key_file": f"{folder}/key",
-            "ansible_ssh_common_args": ssh_args,
-            "cluster_lb_pool": record["lb_pool"],
-            # The way to an emulated machine may take seconds, its clock is this machine's.
-            "machine_preflight_clock": 30,
-            # Nothing has to be remembered of how it was: it goes as a whole.
-            "node_base_record": f"{folder}/../record.yml",
-        }
+    for name, machine in record["machines"].items():
+        own = {"node_address": machine["address"], "ansible_port": machine["ssh_port"]}
         if "api_port" in machine:
-            groups[machine["group"]][machine["name"]]["control_plane_server"] = f"https://127.0.0.1:{machine['api_port']}"
+            own["control_plane_server"] = f"https://127.0.0.1:{machine['api_port']}"
+        groups[machine["group"]][name] = {**common, **own}
     children = {group: {"hosts": hosts} for group, hosts in groups.items()}
     return {"all": {"children": {"machines": {"children": children}}}}
 
