@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 
+from kubelab import record
 from kubelab.catalogue import CLUSTER_GROUND, Ground
 from kubelab.kubectl import Kubectl, environment, require
 from kubelab.paths import ROOT, reports_dir
@@ -75,7 +76,7 @@ class _Named:
 
 def wait_until_ready(cluster: str, ground: Ground, say: Callable[[str], None]) -> list[str]:
     """Waits for the ground's workloads. Returns what did not become ready, with its last event."""
-    return wait_ready(Kubectl(cluster, ground.namespace), READY_SECONDS, say)
+    return wait_ready(Kubectl(cluster, ground.namespace), READY_SECONDS * record.pace(cluster), say)
 
 
 def prepare() -> None:

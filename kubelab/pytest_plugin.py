@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from kubelab import record
 from kubelab.catalogue import Ground
 from kubelab.kubectl import Kubectl
 from kubelab.reach import Reach
@@ -39,12 +40,15 @@ class Run:
     on_check: Callable[[Check], None] = lambda _: None
     hopeless: Callable[[str], bool] = lambda _: False
     """Whether a check, by its name, is known to fail: then it need not wait long for what will not come."""
+    pace: float = field(init=False)
     patience: Patience = field(default_factory=lambda: Patience(SETTLE))
     results: Results = field(init=False)
     hope: bool = True
 
     def __post_init__(self) -> None:
         self.results = Results(self.ground.id, self.cluster)
+        self.pace = record.pace(self.cluster)
+        self.patience.seconds *= self.pace
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         self.hope = not self.hopeless(item.name)
@@ -158,9 +162,9 @@ def eventually(run: Run) -> Callable[..., Any]:
     """`eventually(look, done, seconds=...)`: looks until `done(seen)` or the time is up, returns what was seen last."""
 
     def look_until(look: Callable[[], Any], done: Callable[[Any], bool] = bool, seconds: float | None = None) -> Any:
-        limit = run.patience.left if seconds is None else seconds
+        limit = run.patience.left if seconds is None else seconds * run.pace
         started = time.monotonic()
-        seen = wait_until(look, done, limit if run.hope else min(limit, IMPATIENT))
+        seen = wait_until(look, done, limit if run.hope else min(limit, IMPATIENT * run.pace))
         if time.monotonic() - started > CHANGED:
             run.patience.begin()
         return seen

@@ -9,6 +9,8 @@ import yaml
 from kubelab.errors import Refusal
 from kubelab.paths import STATE, state_dir
 
+EMULATED = 8.0
+
 
 def load(cluster: str) -> dict[str, Any] | None:
     """Returns the record, or None for a cluster that was never begun. Refuses one that cannot be read."""
@@ -29,6 +31,11 @@ def nodes(record: dict[str, Any]) -> list[str]:
     machines = record.get("machines", {})
     containers = [name for name in record.get("containers", []) if not name.endswith("-outside")]
     return [*containers, *(name for name, machine in machines.items() if machine["group"] != "outside")]
+
+
+def pace(cluster: str) -> float:
+    """Returns how much longer everything takes than usual: emulated processors need their time."""
+    return EMULATED if (load(cluster) or {}).get("accelerator") == "tcg" else 1.0
 
 
 def _unreadable(cluster: str, why: str) -> Refusal:

@@ -17,7 +17,7 @@ from kubelab.hosts_shape import HostsShape, values_of
 from kubelab.paths import INVENTORY
 from kubelab.ranges import check_ranges, to_network
 
-Provider = Literal["kind", "hosts"]
+Provider = Literal["kind", "vm", "hosts"]
 
 # A cluster's name ends up in host names: kubelab-<cluster>-control-plane, 63 characters at most.
 CLUSTER_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")

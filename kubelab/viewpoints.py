@@ -13,6 +13,7 @@ import testinfra
 import yaml
 from testinfra.utils.ansible_runner import AnsibleRunner
 
+from kubelab import record
 from kubelab.paths import kubeconfig, node_inventory
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Viewpoint:
 
     def get(self, url: str) -> Answer:
         """Sends one GET request from there."""
-        done = self.run(f"curl -sv -m {SECONDS} {shlex.quote(url)}; echo kubelab-curl-exit=$? >&2")
+        done = self.run(f"curl -sv -m {self.cluster.seconds} {shlex.quote(url)}; echo kubelab-curl-exit=$? >&2")
         answer = parse_answer(done.stdout, done.stderr)
         if answer is None:
             raise ViewpointLost(f"cannot look from {self.name}: {done.stderr.strip()}")
@@ -95,7 +96,7 @@ class Viewpoint:
 
     def get_many(self, url: str, times: int) -> list[str]:
         """Sends several GET requests, one after the other, until one stays without an answer; returns the bodies."""
-        one = f"curl -s -m {SECONDS} {shlex.quote(url)}"
+        one = f"curl -s -m {self.cluster.seconds} {shlex.quote(url)}"
         loop = f"for i in $(seq {times}); do {one} || break; echo kubelab-end; done"
         return self.output(loop).split("kubelab-end\n")[:-1]
 
@@ -104,7 +105,7 @@ class Viewpoint:
         """'' when this place reaches something that must answer: the API server, known by its certificate."""
         url = f"https://{self.cluster.api_address}:6443/version"
         ca = shlex.quote(self.cluster.ca)
-        done = self.run(f"printf %s {ca} | curl -sS -m {2 * SECONDS} --cacert /dev/stdin {url}")
+        done = self.run(f"printf %s {ca} | curl -sS -m {2 * self.cluster.seconds} --cacert /dev/stdin {url}")
         return "" if '"gitVersion"' in done.stdout else f"{url} does not answer {self.name}: {done.stderr.strip()}"
 
 
@@ -113,6 +114,11 @@ class Reachable:
     """What inventory and kubeconfig of a cluster say: who is there, and how to know its API server."""
 
     name: str
+
+    @cached_property
+    def seconds(self) -> float:
+        """How long one request may take."""
+        return SECONDS * record.pace(self.name)
 
     @cached_property
     def inventory(self) -> dict[str, Any]:

@@ -16,13 +16,19 @@ def machine_record(lines: list[str], mark: str) -> dict[str, Any]:
     return record
 
 
-def kubeconfig_named(text: str, name: str) -> str:
-    """Return kubeadm's kubeconfig with its only context, cluster and user named after the cluster."""
+def kubeconfig_named(text: str, name: str, server: str = "") -> str:
+    """Return kubeadm's kubeconfig with its only context, cluster and user named after the cluster.
+
+    `server` is where the API answers the machine that runs Ansible, if not where it answers nodes.
+    """
     config, name = yaml.safe_load(str(text)), str(name)
     context = config["contexts"][0]
     context["name"] = config["current-context"] = name
     config["clusters"][0]["name"] = context["context"]["cluster"] = name
     config["users"][0]["name"] = context["context"]["user"] = name
+    if server:
+        # No certificate names that address; this name stands in all of them.
+        config["clusters"][0]["cluster"].update({"server": str(server), "tls-server-name": "kubernetes"})
     return yaml.safe_dump(config)
 
 

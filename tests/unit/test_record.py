@@ -57,3 +57,10 @@ def test_a_verification_can_be_forgotten_twice(state: Path) -> None:
     verification.forget("mine")
     verification.forget("mine")
     assert not verification.holds("mine")
+
+
+def test_only_emulated_machines_are_given_more_time(state: Path) -> None:
+    for word, pace in (("accelerator: tcg", record.EMULATED), ("accelerator: kvm", 1.0), ("provider: kind", 1.0)):
+        (state / "record.yml").write_text(f"cluster: mine\n{word}\n")
+        assert record.pace("mine") == pace
+    assert record.pace("never-begun") == 1.0
