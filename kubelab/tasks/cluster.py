@@ -90,10 +90,11 @@ def down(_: Context, cluster: str = DEFAULT_CLUSTER) -> None:
         print(f"{cluster} is not up: nothing to remove")
         return
     playbook.run("down", cluster)
-    if machines := record.get("machines"):
+    machines = record.get("machines", {})
+    if record.get("provider") == "hosts":
         print(f"as they were before: {', '.join(machines)}; removed: .state/{cluster}")
         return
-    gone = [*record.get("containers", []), f"network {record['network']}" if "network" in record else ""]
+    gone = [*record.get("containers", []), *machines, f"network {record['network']}" if "network" in record else ""]
     print(f"removed: {', '.join(filter(None, gone))}, .state/{cluster}")
 
 
