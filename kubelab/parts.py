@@ -10,7 +10,9 @@ PARTS = {
     "new-lab": "a lab that somebody adds",
     "prove-cluster": "the checks of the cluster are checked",
     "kind": "Molecule scenario of a whole cluster; a part named after a scenario is that scenario",
+    "hosts": "a cluster on machines reached by SSH",
+    "vm": "a cluster on virtual machines: an hour where they are emulated",
 }
 FAST = ("lint", "unit")
-ON_REQUEST = {"kind"}
-"""Runs only when it is named: `cluster` shows the same."""
+ON_REQUEST = {"kind", "hosts", "vm"}
+"""Run only when they are named: `cluster` shows the same as kind, and the others take long."""
