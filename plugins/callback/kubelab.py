@@ -146,7 +146,7 @@ class CallbackModule(Default):
             self.step.failed = True
         if self.plain:
             super().v2_runner_on_unreachable(result)
-        else:
+        elif not result.task.ignore_unreachable:
             self.say(
                 f"  failed   {result.host.get_name()} does not answer\n{tail(result.result['msg'])}", C.COLOR_ERROR
             )
