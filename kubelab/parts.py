@@ -1,15 +1,19 @@
-"""The parts of the test suite, for `invoke test --only=`. Kept apart: help shows them without reading the rest."""
+"""The parts of the test suite, for `invoke test --only=`. Kept apart: help shows them without reading the rest.
+
+A part that bears the name of a folder in molecule/ is that scenario.
+"""
 
 PARTS = {
     "lint": "the linters",
     "unit": "the unit tests",
     "roles": "Molecule scenarios of roles that can be tried without a cluster",
+    "hosts": "Molecule scenario of a cluster on machines with SSH: up, all labs, a reboot, down",
     "cluster": "up, up again without a change, stopped and started, down, nothing left",
     "labs": "all labs, as a learner sets them up and checks them, and the role behind that",
     "prove": "the checks of all labs are checked",
     "new-lab": "a lab that somebody adds",
     "prove-cluster": "the checks of the cluster are checked",
-    "kind": "Molecule scenario of a whole cluster; a part named after a scenario is that scenario",
+    "kind": "Molecule scenario of a cluster by kind",
     "hosts": "a cluster on machines reached by SSH",
     "vm": "a cluster on virtual machines: an hour where they are emulated",
 }

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from kubelab import suite_lab, table
-from kubelab.errors import unknown
-from kubelab.parts import ON_REQUEST, PARTS
-from kubelab.paths import ROOT, state_dir
+from kubelab.errors import Refusal, unknown
+from kubelab.parts import FAST, ON_REQUEST, PARTS
+from kubelab.paths import ROOT, cache_dir, state_dir
 from kubelab.playbook import environment
 from kubelab.progress import in_words
 
@@ -75,6 +77,25 @@ def chosen(only: Collection[str]) -> Iterator[Step]:
     for steps in (steps_alone(), steps_of_a_cluster()):
         if wanted & {step.part for step in steps}:
             yield from (step for step in steps if not step.part or step.part in wanted)
+
+
+@contextmanager
+def only_one(only: Collection[str]) -> Iterator[None]:
+    """Refuses while another run is at work, also from another copy of the project: it would lose its machines."""
+    if only and set(only) <= set(FAST):
+        yield
+        return
+    cache_dir().mkdir(parents=True, exist_ok=True)
+    with (cache_dir() / "test.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refusal(
+                found="another `invoke test` at work on this machine",
+                needed=f"one at a time: it owns the cluster {CLUSTER} and the machines of the scenarios",
+                change=f"wait for its end; {' and '.join(f'--only={part}' for part in FAST)} run beside it",
+            ) from None
+        yield
 
 
 def steps_alone() -> list[Step]:

@@ -8,11 +8,28 @@ from pathlib import Path
 import pytest
 import yaml
 
+from kubelab import kubectl, pytest_plugin
+from kubelab.catalogue import CLUSTER_GROUND
+
 FAILED = re.compile(r"^(?:FAILED|ERROR) \S+?::(test_\w+)", re.MULTILINE)
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "again: runs the role anew, so it holds whether or not its effect was undone")
+    if config.pluginmanager.has_plugin(pytest_plugin.__name__):
+        _stand_in_the_cluster(config, f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}")
+
+
+def _stand_in_the_cluster(config, name):
+    """Lets the checks of tests/cluster run here, in a scenario that asks for their plugin."""
+    os.environ.update(kubectl.environment(name))
+    config.pluginmanager.register(pytest_plugin.Run(name, CLUSTER_GROUND), pytest_plugin.NAME)
+
+
+@pytest.fixture(scope="session")
+def cluster(run):
+    """The name of the scenario's cluster."""
+    return run.cluster
 
 
 @pytest.fixture(scope="session")

@@ -61,8 +61,10 @@ def run_tests(_: Context, only: list[str], fast: bool = False) -> None:
     """
     from kubelab import suite
 
-    if not suite.run(suite.chosen(FAST if fast else only)):
-        raise Exit(code=1)
+    parts = FAST if fast else only
+    with suite.only_one(parts):
+        if not suite.run(suite.chosen(parts)):
+            raise Exit(code=1)
 
 
 @task

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from kubelab import suite
@@ -78,6 +80,18 @@ def test_an_unknown_part_is_refused_before_anything_runs() -> None:
     with pytest.raises(Refusal, match='no part "labz"; did you mean "labs"') as refused:
         next(suite.chosen(["unit", "labz"]))
     assert "needed: one of: lint, unit" in str(refused.value)
+
+
+def test_a_second_run_is_refused_and_the_fast_parts_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with suite.only_one([]):
+        with suite.only_one(["lint", "unit"]):
+            pass
+        for parts in ([], ["unit", "labs"]):
+            with pytest.raises(Refusal, match="another `invoke test` at work"), suite.only_one(parts):
+                pass
+    with suite.only_one(["labs"]):
+        pass
 
 
 def test_what_is_new_afterwards_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
