@@ -14,8 +14,7 @@ PARTS = {
     "new-lab": "a lab that somebody adds",
     "prove-cluster": "the checks of the cluster are checked",
     "kind": "Molecule scenario of a cluster by kind",
-    "hosts": "a cluster on machines reached by SSH",
-    "vm": "a cluster on virtual machines: an hour where they are emulated",
+    "vm": "Molecule scenario of a cluster of virtual machines: an hour where they are emulated",
 }
 FAST = ("lint", "unit")
 ON_REQUEST = {"kind", "hosts", "vm"}
