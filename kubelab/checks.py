@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 
 from kubelab.catalogue import CLUSTER_GROUND, Ground
 from kubelab.kubectl import Kubectl, environment, require
@@ -77,12 +78,18 @@ def wait_until_ready(cluster: str, ground: Ground, say: Callable[[str], None]) -
     return wait_ready(Kubectl(cluster, ground.namespace), READY_SECONDS, say)
 
 
-def run_cluster_checks(cluster: str, quick: bool) -> int:
+def prepare() -> None:
+    """Reads what running checks needs; that takes half a second, well spent while Ansible is at work."""
+    for name in ("pytest", "kubelab.pytest_plugin", "kubelab.report"):
+        import_module(name)
+
+
+def run_cluster_checks(cluster: str, quick: bool, probes_are_up: bool = False) -> int:
     """Shows whether the cluster is sound; returns the exit code. `quick` looks only at what costs nothing."""
     from kubelab import report
 
     require(cluster)
-    results = _quick_cluster_checks(cluster) if quick else _full_cluster_checks(cluster)
+    results = _quick_cluster_checks(cluster) if quick else _full_cluster_checks(cluster, probes_are_up)
     report.show(results, brief=True)
     return results.exit_code
 
@@ -91,7 +98,7 @@ def _quick_cluster_checks(cluster: str) -> Results:
     return run(cluster, CLUSTER_GROUND, ["-m", "quick"], hopeless=lambda _: True)
 
 
-def _full_cluster_checks(cluster: str) -> Results:
+def _full_cluster_checks(cluster: str, probes_are_up: bool) -> Results:
     """Puts the probes up and takes them away again; the checks that need none run while the Pods start.
 
     The namespace is the checks' own, so they remove it themselves: nobody has to wait for that.
@@ -99,7 +106,8 @@ def _full_cluster_checks(cluster: str) -> Results:
     from kubelab import playbook, report
 
     ground = CLUSTER_GROUND
-    playbook.run("lab", cluster, {**ground.extra_vars(), "lab_state": "present"})
+    if not probes_are_up:
+        playbook.run("lab", cluster, {**ground.extra_vars(), "lab_state": "present"})
     try:
         return run(cluster, ground, on_check=report.line)
     finally:

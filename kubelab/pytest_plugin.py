@@ -30,7 +30,7 @@ CHANGED = 1.0
 """Who waited longer than that, waited for a change."""
 
 
-@dataclass
+@dataclass(eq=False)  # pytest keeps plugins in sets
 class Run:
     """One run over one ground; pytest knows it as a plugin, fixtures and hooks find it there."""
 

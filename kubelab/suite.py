@@ -6,10 +6,12 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from kubelab import suite_lab, table
+from kubelab.errors import unknown
+from kubelab.parts import ON_REQUEST, PARTS
 from kubelab.paths import ROOT, state_dir
 from kubelab.playbook import environment
 from kubelab.progress import in_words
@@ -18,6 +20,8 @@ CLUSTER = "test"
 # What a killed run left shows itself only when an engine answers.
 ENGINE = ["-i", f"inventory/{CLUSTER}.yml", "playbooks/up.yml", "--tags", "container_engine"]
 
+
+MOLECULE = ["molecule", "test", "--no-command-borders", "--no-report", "--scenario-name"]
 
 LAST_LINES = 30
 """So much of a failed command is told again at the end: who reads a log begins there."""
@@ -31,6 +35,8 @@ class Step:
     run: Callable[[], str]
     needs: str = ""
     """Title of an earlier step without which this one says nothing."""
+    part: str = ""
+    """The part that it belongs to; '' when all parts of its kind need it."""
     outcome: str = "not run"
     wrong: str = ""
     seconds: float = 0.0
@@ -60,29 +66,61 @@ def unchanged(printed: str) -> str:
     return "" if counts and set(counts) == {"0"} else f"changed: {', '.join(counts) or 'not said'}"
 
 
-def fast_steps() -> list[Step]:
+def chosen(only: Collection[str]) -> Iterator[Step]:
+    """Yields the steps of these parts, of all parts for none, with what they need. Refuses other names."""
+    for name in only:
+        if name not in PARTS:
+            raise unknown("part", name, list(PARTS), "the name, or leave --only out: then everything runs")
+    wanted = set(only or PARTS.keys() - ON_REQUEST)
+    for steps in (steps_alone(), steps_of_a_cluster()):
+        if wanted & {step.part for step in steps}:
+            yield from (step for step in steps if not step.part or step.part in wanted)
+
+
+def steps_alone() -> list[Step]:
+    """Returns what needs no cluster."""
     unit = ["pytest", "--numprocesses", "2", "tests/unit"]
-    return [Step("lint", typed("invoke", "lint")), Step("unit tests", typed(*unit))]
+    # Scenarios that bear a role's name need no cluster, but for lab: it stands in the one of the cluster's steps.
+    roles = sorted(
+        {path.name for path in (ROOT / "molecule").iterdir() if (ROOT / "roles" / path.name).is_dir()} - {"lab"}
+    )
+    return [
+        Step("lint", typed("invoke", "lint"), part="lint"),
+        Step("unit tests", typed(*unit), part="unit"),
+        *(Step(f"role {role}", typed(*MOLECULE, role), part="roles") for role in roles),
+        Step("a cluster by its roles", typed(*MOLECULE, "kind"), part="kind"),
+    ]
 
 
-def cluster_steps() -> Iterator[Step]:
-    """Yields the life of a cluster: up, lessons run and proved, up again without a change, down, nothing left."""
+def steps_of_a_cluster() -> list[Step]:
+    """Returns the life of a cluster: up, lessons run and proved, up again without a change, down, nothing left."""
     on = f"--cluster={CLUSTER}"
     up, down = "up", "down"
-    yield Step("an engine answers", typed("ansible-playbook", *ENGINE))
-    yield Step("remove what an earlier run left", clear)
-    before = leftovers()
-    yield Step(up, typed("invoke", "up", on))
-    yield Step("all labs", typed("invoke", "lab.all", on), up)
-    yield Step("all labs, once more", typed("invoke", "lab.all", on), up)
-    yield Step("checks of all labs are checked", typed("invoke", "lab.prove", on), up)
-    yield Step("a new lab is made, filled and proved", lambda: suite_lab.made_and_proved(typed, CLUSTER), up)
-    yield Step("checks of the cluster are checked", typed("invoke", "lab.prove-cluster", on), up)
-    yield Step("up again changes nothing", typed("invoke", "up", on, judge=unchanged), up)
-    yield Step("status finds nothing wrong", typed("invoke", "status", on), up)
-    yield Step(down, typed("invoke", "down", on))
-    yield Step("down again is fine", typed("invoke", "down", on))
-    yield Step("nothing is left", lambda: ", ".join(sorted(leftovers() - before)))
+    before: set[str] = set()
+
+    def look() -> str:
+        before.update(leftovers())
+        return ""
+
+    return [
+        Step("an engine answers", typed("ansible-playbook", *ENGINE)),
+        Step("remove what an earlier run left", clear),
+        Step("look at what is here", look),
+        Step(up, typed("invoke", "up", on)),
+        Step("role lab", typed("env", f"MOLECULE_LAB_CLUSTER={CLUSTER}", *MOLECULE, "lab"), up, "labs"),
+        Step("all labs", typed("invoke", "lab.all", on), up, "labs"),
+        Step("all labs, once more", typed("invoke", "lab.all", on), up, "labs"),
+        Step("checks of all labs are checked", typed("invoke", "lab.prove", on), up, "prove"),
+        Step("a new lab is made, filled and proved", lambda: suite_lab.made_and_proved(typed, CLUSTER), up, "new-lab"),
+        Step("checks of the cluster are checked", typed("invoke", "lab.prove-cluster", on), up, "prove-cluster"),
+        Step("up again changes nothing", typed("invoke", "up", on, judge=unchanged), up, "cluster"),
+        Step("all machines stop", stop, up, "cluster"),
+        Step("up starts them, and all is sound", typed("invoke", "up", on), "all machines stop", "cluster"),
+        Step("status finds nothing wrong", typed("invoke", "status", on), up),
+        Step(down, typed("invoke", "down", on)),
+        Step("down again is fine", typed("invoke", "down", on), part="cluster"),
+        Step("nothing is left", lambda: ", ".join(sorted(leftovers() - before))),
+    ]
 
 
 def leftovers() -> set[str]:
@@ -97,6 +135,12 @@ def leftovers() -> set[str]:
     for kind, words in questions.items():
         found |= {f"{kind} {name}" for name in _docker(words)}
     return found
+
+
+def stop() -> str:
+    """Stops all machines, as a restart of this computer does."""
+    names = sorted(text.removeprefix("container ") for text in leftovers() if text.startswith("container "))
+    return "" if _docker(["stop", "--time", "5", *names]) == names else "not all of them stopped"
 
 
 def clear() -> str:

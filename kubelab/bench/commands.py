@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
 from invoke.exceptions import Exit
 
 from kubelab import kubectl, record, topology
@@ -43,7 +44,8 @@ class Raw:
         programs = bin_dir(CLUSTER)
         image = (record.load(CLUSTER) or {})["node_image"]
         raw = cls((programs / "kind").resolve(), (programs / "kubectl").resolve(), image, shape.nodes)
-        raw.config.write_text(renamed((state_dir(CLUSTER) / "kind.yml").read_text()))
+        storage = programs.resolve().parent / "local_path_provisioner.yaml"
+        raw.config.write_text(without_us((state_dir(CLUSTER) / "kind.yml").read_text(), storage))
         return raw
 
     def create(self) -> list[str]:
@@ -51,9 +53,12 @@ class Raw:
         return [*words, "--config", str(self.config), "--kubeconfig", str(self.kubeconfig)]
 
 
-def renamed(config: str) -> str:
-    """Returns the configuration with the raw cluster's name in place of ours."""
-    return config.replace(f"kubelab-{CLUSTER}", RAW)
+def without_us(config: str, storage: Path) -> str:
+    """Returns our configuration under the raw cluster's name, with the add-ons of kind alone: network, storage."""
+    content = yaml.safe_load(config)
+    mount = {"hostPath": str(storage), "containerPath": "/kind/manifests/default-storage.yaml", "readOnly": True}
+    first, *others = content["nodes"]
+    return yaml.safe_dump({**content, "name": RAW, "nodes": [{**first, "extraMounts": [mount]}, *others]})
 
 
 def raw_environment() -> dict[str, str]:
@@ -117,8 +122,6 @@ def kind_until_ready(number: int, raw: Raw) -> tuple[float, float]:
 
 def by_hand(namespace: str, in_a_row: int) -> tuple[list[str], dict[str, str]]:
     """Returns the script beside `invoke lab clusterip`, with as many requests as that has made, and its environment."""
-    import yaml
-
     probes = json.loads((state_dir(CLUSTER) / "reports/clusterip.json").read_text())["probes"]
     places = [probe["place"] for probe in probes]
     words = {

@@ -27,12 +27,18 @@ def up(_: Context, cluster: str = DEFAULT_CLUSTER, workers: str = "") -> None:
       invoke up --workers=3
       invoke up --cluster=mine    (a shape of your own: copy inventory/kind.yml to inventory/mine.yml)
     """
-    from kubelab import playbook, verification
+    from threading import Thread
 
-    result = playbook.run("up", cluster, _overrides(cluster, workers))
+    from kubelab import checks, playbook, verification
+    from kubelab.catalogue import CLUSTER_GROUND
+
+    overrides = _overrides(cluster, workers)
+    Thread(target=checks.prepare, daemon=True).start()
+    probes = {} if verification.holds(cluster) else CLUSTER_GROUND.extra_vars()
+    result = playbook.run("up", cluster, {**overrides, **probes})
     if result.changed != 0:
         verification.forget(cluster)
-    if code := verify(cluster):
+    if code := verify(cluster, probes_are_up=bool(probes)):
         raise Exit(f"the cluster is up, but not sound; look: invoke status{_option(cluster)}", code)
     _show_nodes(_look(cluster))
     _show_next(cluster)
@@ -124,12 +130,12 @@ def completion(_: Context, shell: str) -> None:
     _write(completion.script(shell))
 
 
-def verify(cluster: str) -> int:
+def verify(cluster: str, probes_are_up: bool) -> int:
     """Runs the cluster's checks: the quick ones if this very state has passed them all. Returns the exit code."""
     from kubelab import checks, verification
 
     quick = verification.holds(cluster)
-    code = checks.run_cluster_checks(cluster, quick=quick)
+    code = checks.run_cluster_checks(cluster, quick, probes_are_up)
     if code:
         verification.forget(cluster)
     elif not quick:

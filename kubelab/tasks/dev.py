@@ -6,6 +6,8 @@ import subprocess
 
 from invoke import Context, Exit, task
 
+from kubelab.parts import FAST, PARTS
+
 COLLECTION = ""
 
 
@@ -22,20 +24,44 @@ def lint(_: Context) -> None:
         raise Exit(f"complaints: {', '.join(failed)}", 1)
 
 
-@task(name="test", help={"fast": "lint and unit tests only, in under a minute"})
-def run_tests(_: Context, fast: bool = False) -> None:
+@task
+def setup(_: Context) -> None:
+    """Make this machine ready for Molecule: a Docker Engine, and the image of the machines that roles are tried on.
+
+    The tools are in .venv, which the launcher has made before any task. Doing it again changes nothing.
+
+    Examples:
+      invoke setup
+      . .venv/bin/activate && molecule test -s preflight
+    """
+    from kubelab import playbook
+
+    changed = playbook.run("setup", "test").changed
+    print("nothing was missing" if changed == 0 else "what was missing is there now; the lines above say what")
+    print("try next:\n  . .venv/bin/activate && molecule test -s preflight")
+
+
+@task(
+    name="test",
+    iterable=["only"],
+    positional=[],
+    help={
+        "fast": "lint and unit tests only, in under a minute",
+        "only": f"one part; may be said several times: {', '.join(PARTS)}",
+    },
+)
+def run_tests(_: Context, only: list[str], fast: bool = False) -> None:
     """Run everything that must hold before a change lands; a cluster named `test` comes up and goes.
 
     Examples:
       invoke test --fast
+      invoke test --only=roles
+      invoke test --only=labs --only=prove    (they share one cluster)
       invoke test
     """
     from kubelab import suite
 
-    steps = suite.fast_steps()
-    if not fast:
-        steps += suite.cluster_steps()
-    if not suite.run(steps):
+    if not suite.run(suite.chosen(FAST if fast else only)):
         raise Exit(code=1)
 
 

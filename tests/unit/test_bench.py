@@ -125,8 +125,17 @@ def test_kind_is_asked_for_the_same_image_and_configuration_under_another_name()
     raw = commands.Raw(Path("kind"), Path("kubectl"), "kubelab/node:1", 3, Path("c.yml"), Path("k"))
     typed = "kind create cluster --image kubelab/node:1 --config c.yml --kubeconfig k"
     assert " ".join(raw.create()) == typed
-    assert commands.renamed("name: kubelab-bench\n") == "name: kubelab-bench-raw\n"
     assert commands.raw_environment()["KIND_EXPERIMENTAL_DOCKER_NETWORK"] == "kubelab-bench-raw"
+
+
+def test_kind_alone_brings_up_no_add_ons_but_its_own() -> None:
+    ours = "name: kubelab-bench\nnetworking: {podSubnet: 10.0.0.0/16}\nnodes: [{role: control-plane}, {role: worker}]\n"
+    mount = {"hostPath": "/c/s.yaml", "containerPath": "/kind/manifests/default-storage.yaml", "readOnly": True}
+    assert yaml.safe_load(commands.without_us(ours, Path("/c/s.yaml"))) == {
+        "name": "kubelab-bench-raw",
+        "networking": {"podSubnet": "10.0.0.0/16"},
+        "nodes": [{"role": "control-plane", "extraMounts": [mount]}, {"role": "worker"}],
+    }
 
 
 def test_the_raw_nodes_are_known_before_kind_makes_them() -> None:

@@ -34,6 +34,7 @@ def test_an_unknown_cluster_is_refused_by_every_task(task: str) -> None:
     [
         (["up", "--workers=many"], 2, '"many" workers'),
         (["up", "--workers=99"], 2, "must be 9 or less"),
+        (["test", "--only=labz"], 2, 'did you mean "labs"?'),
         (["completion", "bsh"], 2, 'did you mean "bash"?'),
         (["upp"], 1, "No idea what 'upp' is!"),
         (["up", "--wrkers=2"], 1, "No idea what '--wrkers' is!"),
@@ -46,7 +47,7 @@ def test_a_slip_is_answered_in_words(words: list[str], code: int, said: str) -> 
     assert "Traceback" not in refused.stdout + refused.stderr
 
 
-@pytest.mark.parametrize("task", ["up", "status", "down", "shell", "completion", "lint", "test", "lock"])
+@pytest.mark.parametrize("task", ["up", "status", "down", "shell", "completion", "lint", "setup", "test", "lock"])
 def test_help_of_a_task_shows_examples(task: str) -> None:
     helped = typed("--help", task)
     assert helped.returncode == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -21,7 +22,8 @@ PYTHON = [path for path in FILES if path.suffix == ".py"]
 YAML = [path for path in FILES if path.suffix in (".yml", ".yaml")]
 ROLES = sorted({path.parts[1] for path in FILES if path.parts[0] == "roles"})
 TASK_FILES = [path for path in YAML if "tasks" in path.parts[:-1] or "handlers" in path.parts[:-1]]
-PLAYBOOKS = [path for path in YAML if path.parts[0] == "playbooks"]
+SCENARIOS = sorted(path.parent for path in YAML if path.match("molecule/*/molecule.yml"))
+PLAYBOOKS = [path for path in YAML if path.parts[0] == "playbooks" or path.parent in SCENARIOS]
 
 VERSIONS: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "inventory/group_vars/all/versions.yml").read_text())[
     "versions"
@@ -82,6 +84,42 @@ def tasks_in(items: Any) -> Iterator[dict[str, Any]]:
         yield item
         for part in ("block", "rescue", "always", "tasks", "pre_tasks", "post_tasks", "handlers"):
             yield from tasks_in(item.get(part))
+
+
+def named_by(playbook: Path) -> Iterator[str]:
+    """Yields the roles that a playbook names, those of playbooks that it imports too."""
+    for play in yaml.safe_load(read(playbook)):
+        if imported := play.get("ansible.builtin.import_playbook"):
+            yield from named_by(Path(os.path.normpath(playbook.parent / imported)))
+        for task in (*play.get("roles", []), *tasks_in([play])):
+            name = task.get("role") or task.get("ansible.builtin.include_role", {}).get("name")
+            yield from filter(None, [name])
+
+
+CONVERGED = {
+    role
+    for scenario in SCENARIOS
+    if (ROOT / scenario / "converge.yml").is_file()
+    for role in named_by(scenario / "converge.yml")
+}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_is_described_and_tried_by_a_scenario(role: str) -> None:
+    """Its page says what it is for and shows how it is used; a Molecule scenario converges with it."""
+    purpose, _, example = read(Path(f"roles/{role}/README.md")).partition("```")
+    assert purpose.startswith(f"# {role}\n")
+    assert len(purpose.split()) > 10
+    assert re.search(rf"\b{role}\b", example.partition("```")[0]) or f"playbooks/{role}.yml" in example
+    assert role in CONVERGED
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_a_scenario_shows_that_its_tests_notice(scenario: Path) -> None:
+    """What it converges to it also undoes, and says which of its tests must fail then."""
+    if (ROOT / scenario / "converge.yml").is_file():
+        assert (ROOT / scenario / "undo.yml").is_file()
+        assert re.search(r"assert noticed\b", read(scenario / "undone/test_undone.py"))
 
 
 @pytest.mark.parametrize("path", [*TASK_FILES, *PLAYBOOKS], ids=str)

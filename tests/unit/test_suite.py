@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kubelab import suite
+from kubelab.errors import Refusal
+from kubelab.parts import ON_REQUEST, PARTS
 from kubelab.suite import Step
 
 
@@ -45,9 +47,8 @@ def test_a_change_in_any_playbook_is_a_change(printed: str) -> None:
     assert suite.unchanged(printed).startswith("changed: ")
 
 
-def test_the_life_of_the_cluster_has_its_steps_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(suite, "leftovers", set)
-    titles = [step.title for step in suite.cluster_steps()]
+def test_the_life_of_the_cluster_has_its_steps_in_order() -> None:
+    titles = [step.title for step in suite.chosen([])]
     wanted = [
         "remove what an earlier run left",
         "up",
@@ -59,11 +60,40 @@ def test_the_life_of_the_cluster_has_its_steps_in_order(monkeypatch: pytest.Monk
     assert [title for title in titles if title in wanted] == wanted
 
 
+def test_every_part_has_steps_and_every_step_a_part_that_can_be_named() -> None:
+    steps = [*suite.steps_alone(), *suite.steps_of_a_cluster()]
+    assert {step.part for step in steps if step.part} == set(PARTS)
+    assert {step.part for step in suite.chosen([])} == set(PARTS) - ON_REQUEST | {""}
+
+
+def test_one_part_brings_what_it_needs_and_no_other() -> None:
+    assert [step.title for step in suite.chosen(["unit"])] == ["unit tests"]
+    steps = list(suite.chosen(["labs", "new-lab"]))
+    assert {step.part for step in steps} == {"", "labs", "new-lab"}
+    assert {"up", "down", "nothing is left"} < {step.title for step in steps}
+    assert all(step.needs in {"", *(other.title for other in steps)} for step in steps)
+
+
+def test_an_unknown_part_is_refused_before_anything_runs() -> None:
+    with pytest.raises(Refusal, match='no part "labz"; did you mean "labs"') as refused:
+        next(suite.chosen(["unit", "labz"]))
+    assert "needed: one of: lint, unit" in str(refused.value)
+
+
 def test_what_is_new_afterwards_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = iter([{"volume a"}, {"volume a", "container kubelab-test-worker"}])
     monkeypatch.setattr(suite, "leftovers", lambda: next(seen))
-    last = list(suite.cluster_steps())[-1]
-    assert last.run() == "container kubelab-test-worker"
+    steps = {step.title: step for step in suite.steps_of_a_cluster()}
+    assert steps["look at what is here"].run() == ""
+    assert steps["nothing is left"].run() == "container kubelab-test-worker"
+
+
+def test_a_machine_that_does_not_stop_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suite, "leftovers", lambda: {"container kubelab-test-worker", "network kubelab-test"})
+    monkeypatch.setattr(suite, "_docker", lambda words: words[3:])
+    assert suite.stop() == ""
+    monkeypatch.setattr(suite, "_docker", lambda _: [])
+    assert suite.stop() == "not all of them stopped"
 
 
 def test_leftovers_of_a_run_without_a_record_are_removed_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

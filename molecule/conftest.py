@@ -1,0 +1,60 @@
+"""What the tests of every scenario can ask for. Molecule starts them in the scenario's folder."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+FAILED = re.compile(r"^(?:FAILED|ERROR) \S+?::(test_\w+)", re.MULTILINE)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "again: runs the role anew, so it holds whether or not its effect was undone")
+
+
+@pytest.fixture(scope="session")
+def settings():
+    """The scenario's settings and those that all scenarios share, as Molecule has put them together."""
+    return yaml.safe_load(Path(os.environ["MOLECULE_FILE"]).read_text())
+
+
+@pytest.fixture(scope="session")
+def converge(settings):
+    """`converge(preflight_disk=9)` runs a playbook of the scenario with other variables, as Molecule would."""
+    words = ["ansible-playbook", *settings["ansible"]["executor"]["args"]["ansible_playbook"]]
+
+    def run(playbook="converge.yml", environment=None, **values):
+        given = [word for name, value in values.items() for word in ("--extra-vars", f"{name}={value}")]
+        env = {**os.environ, **(environment or {})}
+        return subprocess.run([*words, *given, playbook], env=env, capture_output=True, text=True, check=False)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def refused(converge):
+    """As `converge`, but the role must say no, in the way in which everything here does. Returns what it said."""
+
+    def run(*words, **values):
+        done = converge(*words, **values)
+        assert done.returncode == 2, f"exit code {done.returncode}: {done.stdout}{done.stderr}"
+        assert all(f"{part}:" in done.stdout for part in ("found", "needed", "change")), done.stdout
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def noticed(pytestconfig, settings):
+    """Names of the scenario's tests that fail now: those that notice what undo.yml did."""
+    same = [word for word in pytestconfig.invocation_params.args if not word.endswith(".py")]
+    words = ["pytest", *same, "-m", "not again", "--tb=no", "-rfE", "tests", *_more(settings)]
+    return set(FAILED.findall(subprocess.run(words, capture_output=True, text=True, check=False).stdout))
+
+
+def _more(settings):
+    tests = Path("tests")
+    return [str(path) for glob in settings["verifier"]["additional_files_or_dirs"] for path in sorted(tests.glob(glob))]
