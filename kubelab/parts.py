@@ -9,6 +9,7 @@ PARTS = {
     "prove": "the checks of all labs are checked",
     "new-lab": "a lab that somebody adds",
     "prove-cluster": "the checks of the cluster are checked",
+    "hosts": "a cluster of machines reached by SSH, from up to down, by Molecule",
     "kind": "the roles of a whole cluster, by Molecule",
 }
 FAST = ("lint", "unit")

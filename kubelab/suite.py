@@ -88,6 +88,7 @@ def steps_alone() -> list[Step]:
         Step("lint", typed("invoke", "lint"), part="lint"),
         Step("unit tests", typed(*unit), part="unit"),
         *(Step(f"role {role}", typed(*MOLECULE, role), part="roles") for role in roles),
+        Step("a cluster of machines reached by SSH", typed(*MOLECULE, "hosts"), part="hosts"),
         Step("a cluster by its roles", typed(*MOLECULE, "kind"), part="kind"),
     ]
 
