@@ -103,8 +103,9 @@ def test_what_is_new_afterwards_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_machine_that_does_not_stop_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(suite, "leftovers", lambda: {"container kubelab-test-worker", "network kubelab-test"})
-    monkeypatch.setattr(suite, "_docker", lambda words: words[3:])
+    monkeypatch.setattr(suite, "leftovers", lambda: {"container a", "container b", "network kubelab-test"})
+    # They are named in the order in which they stopped.
+    monkeypatch.setattr(suite, "_docker", lambda words: words[:2:-1])
     assert suite.stop() == ""
     monkeypatch.setattr(suite, "_docker", lambda _: [])
     assert suite.stop() == "not all of them stopped"
