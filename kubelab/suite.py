@@ -68,15 +68,14 @@ def unchanged(printed: str) -> str:
     return "" if counts and set(counts) == {"0"} else f"changed: {', '.join(counts) or 'not said'}"
 
 
-def chosen(only: Collection[str]) -> Iterator[Step]:
-    """Yields the steps of these parts, of all parts for none, with what they need. Refuses other names."""
+def chosen(only: Collection[str]) -> list[Step]:
+    """Returns the steps of these parts, of all parts for none, with what they need. Refuses other names."""
     for name in only:
         if name not in PARTS:
             raise unknown("part", name, list(PARTS), "the name, or leave --only out: then everything runs")
     wanted = set(only or PARTS.keys() - ON_REQUEST)
-    for steps in (steps_alone(), steps_of_a_cluster()):
-        if wanted & {step.part for step in steps}:
-            yield from (step for step in steps if not step.part or step.part in wanted)
+    kinds = [steps for steps in (steps_alone(), steps_of_a_cluster()) if wanted & {step.part for step in steps}]
+    return [step for steps in kinds for step in steps if not step.part or step.part in wanted]
 
 
 @contextmanager

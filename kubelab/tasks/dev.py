@@ -62,8 +62,9 @@ def run_tests(_: Context, only: list[str], fast: bool = False) -> None:
     from kubelab import suite
 
     parts = FAST if fast else only
+    steps = suite.chosen(parts)
     with suite.only_one(parts):
-        if not suite.run(suite.chosen(parts)):
+        if not suite.run(steps):
             raise Exit(code=1)
 
 
