@@ -158,7 +158,7 @@ def leftovers() -> set[str]:
 def stop() -> str:
     """Stops all machines, as a restart of this computer does."""
     names = sorted(text.removeprefix("container ") for text in leftovers() if text.startswith("container "))
-    return "" if sorted(_docker(["stop", "--time", "5", *names])) == names else "not all of them stopped"
+    return "" if sorted(_docker(["stop", "-t", "5", *names])) == names else "not all of them stopped"
 
 
 def clear() -> str:
