@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from kubelab.ranges import check_ranges, to_network
+from kubelab.ranges import Range, check_ranges
 
 # The name of a machine becomes the name of its node.
 MACHINE_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -27,14 +27,9 @@ class HostsShape(BaseModel):
     lb_pool: tuple[IPv4Address, IPv4Address] = Field(alias="cluster_lb_pool")
     api_address: IPv4Address | None = Field(None, alias="cluster_api_address")
     machines: dict[str, list[str]]
-    network_pods: IPv4Network
-    network_services: IPv4Network
-    network_machines: IPv4Network
-
-    @field_validator("network_pods", "network_services", "network_machines", mode="before")
-    @classmethod
-    def _to_network(cls, value: Any) -> IPv4Network:
-        return to_network(value)
+    network_pods: Range
+    network_services: Range
+    network_machines: Range
 
     @field_validator("lb_pool", mode="before")
     @classmethod

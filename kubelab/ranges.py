@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network
 from itertools import combinations
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
 
 # Kubernetes hands every node a /24 of the Pod range, and takes no Service range wider than /12.
 NODE_PREFIX = 24
@@ -17,6 +19,10 @@ def to_network(value: Any) -> IPv4Network:
         return IPv4Network(str(value))
     except ValueError:
         raise ValueError("must be an address range like 10.244.0.0/16") from None
+
+
+Range = Annotated[IPv4Network, BeforeValidator(to_network)]
+"""The type of a key that holds one."""
 
 
 def check_ranges(pods: IPv4Network, services: IPv4Network, machines: IPv4Network | None, nodes: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -15,7 +14,7 @@ from kubelab import strict_yaml
 from kubelab.errors import Refusal, suggest, unknown
 from kubelab.hosts_shape import HostsShape, values_of
 from kubelab.paths import INVENTORY
-from kubelab.ranges import check_ranges, to_network
+from kubelab.ranges import Range, check_ranges
 
 Provider = Literal["kind", "vm", "hosts"]
 
@@ -44,14 +43,9 @@ class Topology(BaseModel):
     workers: int = Field(alias="cluster_workers", ge=0, le=9)
     api_port: int = Field(0, alias="cluster_api_port", ge=0, le=65535)
     """Port of this machine on which the API answers; 0 takes a free one."""
-    network_pods: IPv4Network
-    network_services: IPv4Network
-    network_machines: IPv4Network
-
-    @field_validator("network_pods", "network_services", "network_machines", mode="before")
-    @classmethod
-    def _to_network(cls, value: Any) -> IPv4Network:
-        return to_network(value)
+    network_pods: Range
+    network_services: Range
+    network_machines: Range
 
     @field_validator("control_planes")
     @classmethod
