@@ -42,10 +42,13 @@ def kind_nodes(name: str, control_planes: int, workers: int) -> list[str]:
 
 
 def kind_inventory(lines: list[str]) -> dict[str, Any]:
-    """Return an Ansible inventory from lines of `/name address`, as `docker inspect` prints them."""
+    """Return an Ansible inventory from lines of `/name address`, as `docker inspect` prints them.
+
+    A container that is stopped has no address: then it is ''.
+    """
     groups: dict[str, dict[str, Any]] = {"control_planes": {}, "workers": {}, "outside": {}}
     for line in lines:
-        name, address = line.lstrip("/").split()
+        name, _, address = line.lstrip("/").partition(" ")
         group = "outside" if name.endswith("-outside") else "control_planes" if "-control-plane" in name else "workers"
         groups[group][name] = {"node_address": address}
     children: dict[str, Any] = {group: {"hosts": hosts} for group, hosts in groups.items()}

@@ -103,10 +103,19 @@ def test_what_is_new_afterwards_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_machine_that_does_not_stop_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(suite, "leftovers", lambda: {"container a", "container b", "network kubelab-test"})
-    # They are named in the order in which they stopped.
-    monkeypatch.setattr(suite, "_docker", lambda words: words[:2:-1])
+    monkeypatch.setattr(
+        suite, "leftovers", lambda: {"container a", "container b", "container c", "network kubelab-test"}
+    )
+    asked = []
+
+    def docker(words: list[str]) -> list[str]:
+        asked.append(words)
+        # They are named in the order in which they stopped.
+        return words[1:] if words[0] == "start" else words[:2:-1]
+
+    monkeypatch.setattr(suite, "_docker", docker)
     assert suite.stop() == ""
+    assert asked[-1] == ["start", "b", "a"], "one stays stopped, the others take addresses in another order"
     monkeypatch.setattr(suite, "_docker", lambda _: [])
     assert suite.stop() == "not all of them stopped"
 
