@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from kubelab.kubectl import Kubectl
 
 STEP = 0.2
-LONGEST_REST = 1.0
+LONGEST_REST = 2.0
 NEVER_READY = "kubelab.dev/never-ready"
 """Annotation of an object that the lesson shows failing: nobody waits for it."""
 WORKLOADS = "pods,deployments,statefulsets,daemonsets,replicasets"
@@ -23,16 +23,18 @@ def wait_until(
 ) -> Seen:
     """Looks again and again until `done` says so or the time is up. Returns what was seen last.
 
-    Who waits lets others work: most looks start a program, so each is followed by a rest of twice its own length.
+    Who waits lets others work: most looks start a program, so each is followed by a rest of twice its own length, and
+    of a fifth of the time waited so far: what has not come by then will not come the next moment.
     """
-    deadline = time.monotonic() + seconds
+    started = time.monotonic()
+    deadline = started + seconds
     while True:
         began = time.monotonic()
         seen = look()
         now = time.monotonic()
         if done(seen) or now >= deadline:
             return seen
-        time.sleep(min(max(step, 2 * (now - began)), LONGEST_REST))
+        time.sleep(min(max(step, 2 * (now - began), (now - started) / 5), LONGEST_REST))
 
 
 @dataclass

@@ -47,3 +47,8 @@ def test_what_the_plugin_keeps_for_ports_of_nodes_is_not_left_by_a_lab(tmp_path:
 def test_what_it_made_for_one_pod_is(tmp_path: Path) -> None:
     left = set(rules(tmp_path, OF_A_POD)) - set(rules(tmp_path, BEFORE))
     assert left == {"rule chain CNI-DN-0123 {", "rule tcp dport 8080 counter dnat to 10.244.1.2:8080"}
+
+
+def test_a_chain_that_was_emptied_is_not(tmp_path: Path) -> None:
+    emptied = BEFORE.replace("}\n}\n", "}\n\n\tchain service-ABC-lab/web/tcp/ {\n\t}\n}\n")
+    assert rules(tmp_path, emptied) == rules(tmp_path, BEFORE)

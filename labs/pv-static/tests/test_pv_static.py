@@ -59,7 +59,8 @@ def volume(kubectl):
 
 
 @pytest.fixture(scope="module")
-def claim(kubectl, volume):
+def claim(kubectl, volume, eventually):
+    eventually(lambda: phase(kubectl, "pvc", "notes"), lambda seen: seen == "Bound", seconds=SYNC)
     return bound(kubectl, "notes", VOLUME)
 
 
