@@ -14,8 +14,10 @@ PARTS = {
     "new-lab": "a lab that somebody adds",
     "prove-cluster": "the checks of the cluster are checked",
     "kind": "Molecule scenario of a cluster by kind",
+    "faults": "Molecule scenario of all that may go wrong while machines become a cluster",
+    "upgrade": "Molecule scenario of a cluster that moves to a newer Kubernetes while it is used",
     "vm": "Molecule scenario of a cluster of virtual machines: an hour where they are emulated",
 }
 FAST = ("lint", "unit")
-ON_REQUEST = {"kind", "hosts", "vm"}
+ON_REQUEST = {"kind", "hosts", "faults", "upgrade", "vm"}
 """Run only when they are named: `cluster` shows the same as kind, and the others take long."""

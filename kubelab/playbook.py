@@ -76,8 +76,8 @@ def run(playbook: str, cluster: str, extra_vars: Mapping[str, Any] | None = None
 
 @contextmanager
 def _alone(playbook: str) -> Iterator[None]:
-    """Only one `up` at a time may build into the cache that all clusters share; the next one waits."""
-    if playbook != "up":
+    """Only one at a time may build into the cache that all clusters share; the next one waits."""
+    if playbook not in ("up", "upgrade"):
         yield
         return
     cache_dir().mkdir(parents=True, exist_ok=True)

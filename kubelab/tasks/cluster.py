@@ -98,6 +98,31 @@ def down(_: Context, cluster: str = DEFAULT_CLUSTER) -> None:
     print(f"removed: {', '.join(filter(None, gone))}, .state/{cluster}")
 
 
+@task(help={**CLUSTER_HELP, "lose-pods": "go on although Pods that no controller looks after are lost"})
+def upgrade(_: Context, cluster: str = DEFAULT_CLUSTER, lose_pods: bool = False) -> None:
+    """Move a cluster on machines to the versions of this copy of kubelab, one node at a time; what it holds is kept.
+
+    Examples:
+      git pull && invoke upgrade --cluster=home
+    """
+    from kubelab import kubectl, playbook, topology, verification
+    from kubelab.errors import Refusal
+
+    shape = topology.load(cluster)
+    if shape.provider == "kind":
+        raise Refusal(
+            found=f"cluster {cluster} of provider kind, whose nodes are made from an image as a whole",
+            needed="a cluster on machines: provider hosts or vm",
+            change=f"invoke down{_option(cluster)}, then up: it comes with the new versions",
+        )
+    kubectl.require_answer(cluster)
+    playbook.run("upgrade", cluster, {"kubernetes_binaries_lose_pods": True} if lose_pods else {})
+    verification.forget(cluster)
+    if code := verify(cluster, probes_are_up=False):
+        raise Exit(f"the cluster was moved, but is not sound; look: invoke status{_option(cluster)}", code)
+    _show_nodes(_look(cluster))
+
+
 @task(help={**CLUSTER_HELP, "print": "print lines for `eval` instead of starting a shell"})
 def shell(_: Context, cluster: str = DEFAULT_CLUSTER, print: bool = False) -> None:
     """Start a shell in which kubectl means this cluster. Your own kubeconfig is neither read nor written.

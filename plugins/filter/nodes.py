@@ -32,6 +32,12 @@ def kubeconfig_named(text: str, name: str, server: str = "") -> str:
     return yaml.safe_dump(config)
 
 
+def bare_pods(pods: dict[str, Any]) -> list[str]:
+    """Return the Pods that would not be made anew elsewhere, as namespace/name: nobody owns them."""
+    listed = [item["metadata"] for item in pods["items"]]
+    return [f"{item['namespace']}/{item['name']}" for item in listed if not item.get("ownerReferences")]
+
+
 def join_words(command: str) -> dict[str, Any]:
     """Return endpoint, token and digest of the authority from what `kubeadm token create --print-join-command` says."""
     words = command.split()
@@ -47,4 +53,9 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Return them by name."""
-        return {"machine_record": machine_record, "kubeconfig_named": kubeconfig_named, "join_words": join_words}
+        return {
+            "machine_record": machine_record,
+            "kubeconfig_named": kubeconfig_named,
+            "bare_pods": bare_pods,
+            "join_words": join_words,
+        }

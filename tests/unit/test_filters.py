@@ -114,6 +114,17 @@ def test_the_inventory_sorts_machines_into_groups() -> None:
     assert certificates.node_addresses(inventory) == {"k-control-plane": "10.0.0.2", "k-worker": "10.0.0.3"}
 
 
+def test_pods_without_an_owner_are_not_made_anew() -> None:
+    owned = {"metadata": {"namespace": "default", "name": "web-1", "ownerReferences": [{"kind": "ReplicaSet"}]}}
+    bare = {"metadata": {"namespace": "default", "name": "lonely"}}
+    assert nodes.bare_pods({"items": [owned, bare]}) == ["default/lonely"]
+
+
+def test_a_machine_that_is_stopped_has_no_address() -> None:
+    inventory = machines.kind_inventory(["/k-control-plane 10.0.0.2", "/k-worker "])
+    assert certificates.node_addresses(inventory) == {"k-control-plane": "10.0.0.2", "k-worker": ""}
+
+
 def test_machines_are_in_the_groups_asked_for_at_addresses_in_order() -> None:
     listed: list[dict[str, Any]] = [
         {"name": "one", "group": "workers"},
