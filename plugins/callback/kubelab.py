@@ -199,5 +199,6 @@ for _name in (
     "v2_playbook_on_include",
     "v2_runner_retry",
     "v2_runner_on_async_poll",
+    "v2_playbook_on_no_hosts_matched",
 ):
     setattr(CallbackModule, _name, _only_when_verbose(_name))

@@ -14,6 +14,9 @@ from kubelab.paths import ROOT
 from kubelab.progress import Heartbeat, Memory, Step, in_words
 
 PLAY = """
+- name: Speak to machines that this provider has not
+  hosts: "{{ [] }}"
+  gather_facts: false
 - name: Try
   hosts: localhost
   gather_facts: false

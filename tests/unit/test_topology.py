@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from kubelab import topology
 from kubelab.errors import Refusal
-from kubelab.paths import INVENTORY
+from kubelab.paths import INVENTORY, ROOT
+from kubelab.playbook import environment
 
 INVALID = Path(__file__).parent / "data/invalid"
 VALID = "all: {vars: {cluster_provider: kind, cluster_control_planes: 1, cluster_workers: 2}}\n"
@@ -43,6 +45,21 @@ def test_what_was_typed_is_checked_with_the_file_and_not_blamed_on_it() -> None:
     assert topology.load("kind", {"cluster_workers": 3}).workers == 3
     with pytest.raises(Refusal, match="the command line: cluster_workers: must be 9 or less"):
         topology.load("kind", {"cluster_workers": 12})
+
+
+def test_ansible_takes_the_ranges_of_a_shape_too(tmp_path: Path) -> None:
+    """By itself it prefers group_vars/all to the file that the cluster is described in."""
+    shutil.copytree(INVENTORY / "group_vars", tmp_path / "group_vars")
+    (tmp_path / "mine.yml").write_text(VALID.replace("}}", ", network_pods: 10.10.0.0/16}}"))
+    said = subprocess.run(
+        ["ansible", "-i", tmp_path / "mine.yml", "localhost", "-m", "debug", "-a", "var=network_pods"],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "10.10.0.0/16" in said.stdout
 
 
 def test_an_unknown_cluster_is_refused_with_the_nearest_name() -> None:
