@@ -1,18 +1,15 @@
-"""The linters, each as one command; two at a time, what they complain about printed as they end.
-
-What ansible-lint once found to be well it is not shown again: it starts Ansible for each of eighty playbooks.
-"""
+"""The linters, each as one command; two at a time, what they complain about printed as they end."""
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from kubelab.paths import ROOT, cache_dir
+from kubelab.paths import ROOT
 from kubelab.playbook import environment
 from kubelab.progress import in_words
 
@@ -20,7 +17,8 @@ from kubelab.progress import in_words
 def commands() -> dict[str, list[str]]:
     """Returns what is run, the slowest first."""
     return {
-        "ansible-lint": ["ansible-lint", "--nocolor"],
+        "ansible-lint": [sys.executable, "-m", "kubelab.ansible_lint", "--nocolor"],
+        "ansible syntax": ["ansible-playbook", "--syntax-check", "-i", "localhost,", *map(str, playbooks())],
         "mypy": ["mypy"],
         "ruff check": ["ruff", "check", "--quiet"],
         "ruff format": ["ruff", "format", "--check", "--quiet"],
@@ -42,6 +40,13 @@ def tracked() -> list[Path]:
     return [Path(name) for name in names if (ROOT / name).is_file()]
 
 
+def playbooks() -> list[Path]:
+    """Returns the playbooks, also those that only Molecule runs."""
+    data = ("molecule.yml", "inventory.yml", "vars.yml")
+    found = [path for path in tracked() if path.match("playbooks/*.yml") or path.match("molecule/*/*.yml")]
+    return [path for path in found if path.name not in data]
+
+
 def shell_scripts() -> Iterator[Path]:
     """Yields the files whose first line names a shell that shellcheck knows; a template is none yet."""
     for path in (path for path in tracked() if path.suffix != ".j2"):
@@ -51,23 +56,11 @@ def shell_scripts() -> Iterator[Path]:
             yield path
 
 
-def passed_before() -> Path:
-    """Returns the file that is there when ansible-lint had no complaint about just these files and its own version."""
-    digest = hashlib.sha256()
-    for path in tracked():
-        if path.suffix in (".yml", ".j2", ".cfg", ".txt") or path.parts[0] == "plugins":
-            digest.update(f"{path}\0".encode() + (ROOT / path).read_bytes())
-    return cache_dir() / "lint" / digest.hexdigest()[:16]
-
-
 def run() -> list[str]:
     """Runs all of them. Returns the names of those that complained."""
-    linters, well, failed = commands(), passed_before(), []
-    if well.is_file():
-        del linters["ansible-lint"]
-        print("  ok       ansible-lint (these very files passed before)", flush=True)
     with ThreadPoolExecutor(max_workers=2) as pool:
-        waiting = {pool.submit(_one, args): name for name, args in linters.items()}
+        waiting = {pool.submit(_one, args): name for name, args in commands().items()}
+        failed = []
         for done in as_completed(waiting):
             result, seconds = done.result()
             word = "failed" if result.returncode else "ok"
@@ -75,9 +68,6 @@ def run() -> list[str]:
             if result.returncode:
                 failed.append(waiting[done])
                 print(f"{result.stdout}{result.stderr}", flush=True)
-    if "ansible-lint" not in failed:
-        well.parent.mkdir(parents=True, exist_ok=True)
-        well.touch()
     return failed
 
 

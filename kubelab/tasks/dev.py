@@ -46,7 +46,7 @@ def setup(_: Context) -> None:
     iterable=["only"],
     positional=[],
     help={
-        "fast": "lint and unit tests only, in half a minute (two after a change to what Ansible reads)",
+        "fast": "lint and unit tests only, in under a minute",
         "only": f"one part; may be said several times: {', '.join(PARTS)}",
     },
 )
