@@ -72,6 +72,7 @@ def test_the_latest_warning_of_each_kind_is_the_likely_cause() -> None:
 def test_labs_are_their_namespaces_and_their_workloads_are_no_add_ons() -> None:
     labels = {status.LAB_LABEL: "pod"}
     namespace = {"kind": "Namespace", "metadata": {"name": "lab-pod", "labels": labels}}
-    view = status.read([namespace, deployment("web", 0, 1, "lab-pod")], [])
+    view = status.read([namespace, deployment("web", 0, 1, "lab-pod"), pod("ErrImagePull")], [])
+    assert view.problems == [], "lessons show Pods that fail; their checks judge them"
     assert view.labs == ["pod"]
     assert view.addons == []
