@@ -11,6 +11,8 @@ import yaml
 from kubelab import kubectl, pytest_plugin
 from kubelab.catalogue import CLUSTER_GROUND
 
+UNDONE = "KUBELAB_UNDONE"
+"""Set when effects were undone: then nobody waits long for what will not come."""
 FAILED = re.compile(r"^(?:FAILED|ERROR) \S+?::(test_\w+)", re.MULTILINE)
 
 
@@ -23,7 +25,8 @@ def pytest_configure(config):
 def _stand_in_the_cluster(config, name):
     """Lets the checks of tests/cluster run here, in a scenario that asks for their plugin."""
     os.environ.update(kubectl.environment(name))
-    config.pluginmanager.register(pytest_plugin.Run(name, CLUSTER_GROUND), pytest_plugin.NAME)
+    run = pytest_plugin.Run(name, CLUSTER_GROUND, hopeless=lambda _: UNDONE in os.environ)
+    config.pluginmanager.register(run, pytest_plugin.NAME)
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +72,8 @@ def noticed(pytestconfig, settings):
     """Names of the scenario's tests that fail now: those that notice what undo.yml did."""
     same = [word for word in pytestconfig.invocation_params.args if not word.endswith(".py")]
     words = ["pytest", *same, "-m", "not again", "--tb=no", "-rfE", "tests", *_more(settings)]
-    return set(FAILED.findall(subprocess.run(words, capture_output=True, text=True, check=False).stdout))
+    env = {**os.environ, UNDONE: "1"}
+    return set(FAILED.findall(subprocess.run(words, env=env, capture_output=True, text=True, check=False).stdout))
 
 
 def _more(settings):
