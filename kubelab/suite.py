@@ -62,9 +62,14 @@ def typed(*words: str, judge: Callable[[str], str] = lambda _: "") -> Callable[[
     return run
 
 
+def changes(printed: str) -> list[str]:
+    """Returns how much each playbook that ran says at its end that it changed."""
+    return re.findall(r"^recap: .*changed=(\d+)", printed, re.MULTILINE)
+
+
 def unchanged(printed: str) -> str:
     """Every playbook that ran says at its end that it changed nothing."""
-    counts = re.findall(r"^recap: .*changed=(\d+)", printed, re.MULTILINE)
+    counts = changes(printed)
     return "" if counts and set(counts) == {"0"} else f"changed: {', '.join(counts) or 'not said'}"
 
 
@@ -114,7 +119,7 @@ def steps_alone() -> list[Step]:
 def steps_of_a_cluster() -> list[Step]:
     """Returns the life of a cluster: up, lessons run and proved, up again without a change, down, nothing left."""
     on = f"--cluster={CLUSTER}"
-    up, down = "up", "down"
+    up, down, restarted = "up", "down", "the machines come back at other addresses"
     before: set[str] = set()
 
     def look() -> str:
@@ -132,8 +137,8 @@ def steps_of_a_cluster() -> list[Step]:
         Step("a new lab is made, filled and proved", lambda: suite_lab.made_and_proved(typed, CLUSTER), up, "new-lab"),
         Step("checks of the cluster are checked", typed("invoke", "lab.prove-cluster", on), up, "prove-cluster"),
         Step("up again changes nothing", typed("invoke", "up", on, judge=unchanged), up, "cluster"),
-        Step("the machines come back at other addresses", stop, up, "cluster"),
-        Step("up puts them back, and all is sound", typed("invoke", "up", on), up, "cluster"),
+        Step(restarted, restart, up, "cluster"),
+        Step("up puts them back, and all is sound", typed("invoke", "up", on), restarted, "cluster"),
         Step("status finds nothing wrong", typed("invoke", "status", on), up),
         Step(down, typed("invoke", "down", on)),
         Step("down again is fine", typed("invoke", "down", on), part="cluster"),
@@ -155,7 +160,7 @@ def leftovers() -> set[str]:
     return found
 
 
-def stop() -> str:
+def restart() -> str:
     """Stops all machines and starts all but one in another order, so that they come back at others' addresses."""
     names = sorted(text.removeprefix("container ") for text in leftovers() if text.startswith("container "))
     if sorted(_docker(["stop", "-t", "5", *names])) != names:

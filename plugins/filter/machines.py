@@ -129,6 +129,12 @@ def machines_listed(inventory: dict[str, Any]) -> dict[str, dict[str, str]]:
     }
 
 
+def machines_away(recorded: dict[str, dict[str, str]], inventory: dict[str, Any], states: dict[str, str]) -> list[str]:
+    """Return the names of recorded machines that do not run, or not at the address that the record says."""
+    listed = machines_listed(inventory)
+    return [name for name, machine in recorded.items() if states[name] != "running" or listed[name] != machine]
+
+
 def machines_lost(recorded: dict[str, dict[str, str]], inventory: dict[str, Any]) -> list[str]:
     """Return the names of recorded machines that the inventory no longer names, or names differently.
 
@@ -153,6 +159,7 @@ class FilterModule:
             "hosts_inventory": hosts_inventory,
             "inventory_machines": inventory_machines,
             "machines_listed": machines_listed,
+            "machines_away": machines_away,
             "machines_lost": machines_lost,
             "machine_address": machine_address,
             "machine_inventory": machine_inventory,

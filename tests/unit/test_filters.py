@@ -120,11 +120,6 @@ def test_pods_without_an_owner_are_not_made_anew() -> None:
     assert nodes.bare_pods({"items": [owned, bare]}) == ["default/lonely"]
 
 
-def test_a_machine_that_is_stopped_has_no_address() -> None:
-    inventory = machines.kind_inventory(["/k-control-plane 10.0.0.2", "/k-worker "])
-    assert certificates.node_addresses(inventory) == {"k-control-plane": "10.0.0.2", "k-worker": ""}
-
-
 def test_machines_are_in_the_groups_asked_for_at_addresses_in_order() -> None:
     listed: list[dict[str, Any]] = [
         {"name": "one", "group": "workers"},

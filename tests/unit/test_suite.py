@@ -114,10 +114,10 @@ def test_a_machine_that_does_not_stop_is_told(monkeypatch: pytest.MonkeyPatch) -
         return words[1:] if words[0] == "start" else words[:2:-1]
 
     monkeypatch.setattr(suite, "_docker", docker)
-    assert suite.stop() == ""
+    assert suite.restart() == ""
     assert asked[-1] == ["start", "b", "a"], "one stays stopped, the others take addresses in another order"
     monkeypatch.setattr(suite, "_docker", lambda _: [])
-    assert suite.stop() == "not all of them stopped"
+    assert suite.restart() == "not all of them stopped"
 
 
 def test_leftovers_of_a_run_without_a_record_are_removed_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

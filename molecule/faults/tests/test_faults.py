@@ -12,16 +12,18 @@ from contextlib import contextmanager
 
 import pytest
 
+from kubelab.suite import changes
+
 CLUSTER = "molecule-faults"
 CONTROL_PLANE, WORKER, OTHER = (f"kubelab-{CLUSTER}-{name}" for name in ("control-plane", "worker-one", "worker-two"))
 UP = ["invoke", "up", f"--cluster={CLUSTER}"]
 MINUTES = 60
 
 
-def on(machine, command, check=True):
+def on(machine, command):
     """Runs a shell command as root on a machine, past SSH."""
     done = subprocess.run(["docker", "exec", machine, "sh", "-c", command], capture_output=True, text=True, check=False)
-    assert not check or done.returncode == 0, f"{machine}: {command}: {done.stderr}"
+    assert done.returncode == 0, f"{machine}: {command}: {done.stderr}"
     return done.stdout.strip()
 
 
@@ -126,7 +128,7 @@ def test_after_all_that_up_makes_a_sound_cluster():
     assert done.returncode == 0, done.stdout
     assert re.search(r"^cluster: \d+ true ", done.stdout, re.MULTILINE), done.stdout
     again = up()
-    assert re.findall(r"^recap: .*changed=(\d+)", again.stdout, re.MULTILINE) == ["0"], again.stdout
+    assert changes(again.stdout) == ["0"], again.stdout
 
 
 def test_a_control_plane_that_is_gone_is_refused_and_back_again_is_fine():

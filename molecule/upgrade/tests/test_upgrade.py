@@ -14,6 +14,7 @@ import pytest
 
 from kubelab.lint import tracked
 from kubelab.paths import ROOT
+from kubelab.suite import changes
 
 CLUSTER = "molecule-upgrade"
 BEFORE = "1.36.5"
@@ -136,9 +137,8 @@ def test_pods_that_would_be_lost_are_named_and_nothing_is_changed(typed, kubectl
 def test_a_service_answers_from_outside_while_it_moves_even_if_it_is_killed_meanwhile(clone, typed, kubectl):
     kubectl("apply -f -", input=WEB)
     kubectl("wait --for condition=Available deployment/web --timeout 120s")
-    address = kubectl(
-        "wait --for jsonpath={.status.loadBalancer.ingress[0].ip} service/web --timeout 60s -o name"
-    ) and (kubectl("get service web -o jsonpath={.status.loadBalancer.ingress[0].ip}"))
+    kubectl("wait --for jsonpath={.status.loadBalancer.ingress[0].ip} service/web --timeout 60s")
+    address = kubectl("get service web -o jsonpath={.status.loadBalancer.ingress[0].ip}")
     asks = (
         f"while :; do curl -s -m 1 -o /dev/null http://{address}/ && echo ok $(date +%s.%N) || echo no; sleep 0.1; done"
     )
@@ -176,7 +176,7 @@ def interrupted_once_a_node_has_moved(clone, kubectl):
 
 def test_afterwards_up_changes_nothing(typed):
     done = typed("invoke", "up", f"--cluster={CLUSTER}")
-    assert re.findall(r"^recap: .*changed=(\d+)", done.stdout, re.MULTILINE) == ["0"], done.stdout[-3000:]
+    assert changes(done.stdout) == ["0"], done.stdout[-3000:]
 
 
 def test_down_sets_the_machines_back(typed):
