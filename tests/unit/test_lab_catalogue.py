@@ -176,6 +176,15 @@ def test_what_lies_in_no_namespace_carries_the_label(name: str) -> None:
     assert all(document["metadata"]["labels"][LABEL] == name for document in scoped)
 
 
+@pytest.mark.parametrize("name", LABS)
+def test_a_volume_that_waits_for_a_claim_is_open_to_no_other_lab(name: str) -> None:
+    """Labs run side by side, and any claim of a volume's class may take it if it is kept for none."""
+    ground = catalogue.load(name).ground
+    volumes = [one["spec"] for one in lab_objects(str(ground.folder)) if one["kind"] == "PersistentVolume"]
+    shared = [one for one in volumes if one["storageClassName"] == "standard"]
+    assert all(one.get("claimRef", {}).get("namespace") == ground.namespace for one in shared)
+
+
 def test_the_engine_knows_no_lab_by_name() -> None:
     """Adding a lab is adding a folder: no file of the engine may contain the name of one as a word of its own."""
     quoted = {f"{quote}{name}{quote}" for name in LABS for quote in "\"'"} - {'"pod"', "'pod'"}

@@ -25,6 +25,11 @@ def phase(kubectl, kind, name):
     return kubectl(f"get {kind} {name} -o jsonpath={{.status.phase}}")
 
 
+def available(kubectl):
+    volumes = [item for item in kubectl.json("get pv") if item["spec"].get("storageClassName") == CLASS]
+    return [item["metadata"]["name"] for item in volumes if item["status"].get("phase") == "Available"]
+
+
 def bound(kubectl, claim, volume):
     """The claim, bound to this volume; or a failure that says what became of it."""
     item = get(kubectl, "pvc", claim)
@@ -191,24 +196,19 @@ def test_one_claim_too_many_stays_pending(kubectl, claim, eventually, tmp_path):
 
     `kubectl get pv` shows which volume is whose, `kubectl describe pvc NAME` the events of a claim.
     """
-    volumes = [item for item in kubectl.json("get pv") if item["spec"].get("storageClassName") == CLASS]
-    free = [item["metadata"]["name"] for item in volumes if item["status"].get("phase") == "Available"]
-    assert not free, f"there is a volume for it: {', '.join(free)} is Available"
+    left = eventually(lambda: available(kubectl), lambda names: not names, seconds=SYNC)
+    assert not left, f"there is a volume for it: {', '.join(left)} is Available"
     path = save(tmp_path, claim, "one-too-many")
-    events = "get events --field-selector involvedObject.name=one-too-many,reason=ProvisioningFailed"
     kubectl("delete pvc one-too-many --ignore-not-found")
     kubectl(f"create --filename {path}")
     uid = get(kubectl, "pvc", "one-too-many")["metadata"]["uid"]
-
-    def look():
-        return [one["message"] for one in kubectl.json(events) if one["involvedObject"].get("uid") == uid]
-
-    said = eventually(look, seconds=SYNC)
+    about = f"involvedObject.uid={uid},reason=ProvisioningFailed"
+    said = eventually(lambda: kubectl.json(f"get events --field-selector {about}"), seconds=SYNC)
     now = phase(kubectl, "pvc", "one-too-many")
     kubectl("delete pvc one-too-many")
     assert now == "Pending", f"the claim is {now}"
     assert said, "no event says why it is Pending"
-    assert "no-provisioner" in said[0], f"it is Pending for another reason: {said[0]}"
+    assert "no-provisioner" in said[0]["message"], f"it is Pending for another reason: {said[0]['message']}"
 
 
 @pytest.fixture
