@@ -19,7 +19,7 @@ from typing import Any
 
 from invoke.exceptions import Exit
 
-from kubelab.paths import ROOT, cache_dir, node_inventory
+from kubelab.paths import INVENTORY, ROOT, node_inventory
 
 INTERRUPTED = 130
 
@@ -66,7 +66,7 @@ def run(playbook: str, cluster: str, extra_vars: Mapping[str, Any] | None = None
     """Prints the command and runs it in the repository. Raises Exit with Ansible's code when it fails."""
     args = build_args(playbook, cluster, extra_vars, with_nodes)
     print(f"$ {shlex.join(args)}", flush=True)
-    with _alone(playbook), tempfile.TemporaryDirectory(prefix="kubelab-") as folder:
+    with _alone(playbook, cluster), tempfile.TemporaryDirectory(prefix="kubelab-") as folder:
         summary = Path(folder) / "summary.json"
         code = _wait(args, {**environment(), "KUBELAB_SUMMARY": str(summary)})
         if code:
@@ -75,17 +75,16 @@ def run(playbook: str, cluster: str, extra_vars: Mapping[str, Any] | None = None
 
 
 @contextmanager
-def _alone(playbook: str) -> Iterator[None]:
-    """Only one at a time may build into the cache that all clusters share; the next one waits."""
-    if playbook not in ("up", "upgrade"):
+def _alone(playbook: str, cluster: str) -> Iterator[None]:
+    """What makes or removes a cluster's machines does so alone; of several clusters see plugins/callback/shared.py."""
+    if playbook not in ("up", "upgrade", "down"):
         yield
         return
-    cache_dir().mkdir(parents=True, exist_ok=True)
-    with (cache_dir() / "up.lock").open("w") as lock:
+    with (INVENTORY / f"{cluster}.yml").open() as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("another `invoke up` is at work on this machine; waiting for its end", flush=True)
+            print(f"another command is making or removing cluster {cluster}; waiting for its end", flush=True)
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -1,4 +1,4 @@
-"""Ansible filters of the role addons: is what the cluster has what it should have?"""
+"""Ansible filters of the role addons: what is applied, and is what the cluster has what it should have?"""
 
 from __future__ import annotations
 
@@ -8,6 +8,22 @@ from typing import Any
 import yaml
 
 Key = tuple[str, str, str]
+
+PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
+# What Kubernetes takes where a probe says nothing, and how many times as long an emulated machine gets.
+# https://kubernetes.io/docs/concepts/workloads/pods/probes/
+PATIENCE = {"timeoutSeconds": (1, 10), "periodSeconds": (10, 3)}
+
+
+def with_patient_probes(manifest: str) -> str:
+    """Return the manifest with probes for emulated machines: they wait longer for an answer, and ask less often."""
+    documents = [one for one in yaml.load_all(manifest.encode(), Loader=yaml.CSafeLoader) if one]
+    for document in documents:
+        pod = document.get("spec", {}).get("template", {}).get("spec", {})
+        probes = [one[name] for one in pod.get("containers", []) for name in PROBES if name in one]
+        for probe in probes:
+            probe.update({key: probe.get(key, usual) * times for key, (usual, times) in PATIENCE.items()})
+    return str(yaml.dump_all(documents, Dumper=yaml.CSafeDumper, sort_keys=False))
 
 
 def objects_that_differ(manifest: str, live: str) -> list[str]:
@@ -43,4 +59,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Return them by name."""
-        return {"objects_that_differ": objects_that_differ}
+        return {"objects_that_differ": objects_that_differ, "with_patient_probes": with_patient_probes}

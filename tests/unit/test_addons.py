@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 
 from plugins.filter import addons
 
@@ -50,3 +51,17 @@ def test_another_value_is_a_difference(spec: dict[str, Any]) -> None:
 def test_what_is_not_there_is_a_difference() -> None:
     assert differing(DEPLOYMENT) == ["Service/web"]
     assert addons.objects_that_differ(WANTED, "") == ["Deployment/web", "Service/web"]
+
+
+def test_on_emulated_machines_probes_wait_longer_and_ask_less_often() -> None:
+    probe = {"httpGet": {"path": "/"}, "periodSeconds": 1}
+    container = {"name": "one", "readinessProbe": probe, "livenessProbe": {"timeoutSeconds": 2}}
+    given = [
+        {"kind": "Deployment", "spec": {"template": {"spec": {"containers": [container, {"name": "two"}]}}}},
+        SERVICE,
+    ]
+    changed, service = yaml.safe_load_all(addons.with_patient_probes(yaml.safe_dump_all(given)))
+    one, two = changed["spec"]["template"]["spec"]["containers"]
+    assert one["readinessProbe"] == {"httpGet": {"path": "/"}, "periodSeconds": 3, "timeoutSeconds": 10}
+    assert one["livenessProbe"] == {"periodSeconds": 30, "timeoutSeconds": 20}
+    assert (two, service) == ({"name": "two"}, SERVICE)

@@ -6,12 +6,15 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from kubelab.paths import ROOT
 from kubelab.progress import Heartbeat, Memory, Step, in_words
+from plugins.callback.shared import CallbackModule
 
 PLAY = """
 - name: Speak to machines that this provider has not
@@ -144,3 +147,27 @@ def test_durations_read_well() -> None:
         "1 min 01 s",
         "7 min 05 s",
     ]
+
+
+def test_who_writes_what_clusters_share_waits_for_who_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    first, second = CallbackModule(), CallbackModule()
+    order = []
+
+    def begin(playbook: CallbackModule, path: str) -> None:
+        playbook.v2_playbook_on_task_start(SimpleNamespace(get_path=lambda: f"{ROOT}/roles/{path}:1"), False)
+
+    def build() -> None:
+        begin(second, "artifacts/tasks/main.yml")
+        order.append("second builds")
+
+    begin(first, "artifacts/tasks/main.yml")
+    thread = threading.Thread(target=build)
+    thread.start()
+    thread.join(timeout=0.2)
+    begin(first, "machines/tasks/kind/record.yml")
+    order.append("first takes addresses")
+    begin(CallbackModule(), "machines/tasks/kind/look.yml")
+    begin(first, "addons/tasks/main.yml")
+    thread.join(timeout=10)
+    assert order == ["first takes addresses", "second builds"]

@@ -88,20 +88,20 @@ def test_a_run_that_does_not_say_may_have_changed_anything(ansible: Path) -> Non
     assert playbook.run("up", "kind").changed is None
 
 
-def test_a_second_up_waits_for_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+def test_a_second_up_of_a_cluster_waits_for_the_first() -> None:
     order = []
 
     def second() -> None:
-        with playbook._alone("up"):
+        with playbook._alone("down", "kind"):
             order.append("second")
 
-    with playbook._alone("up"):
+    with playbook._alone("up", "kind"):
         thread = threading.Thread(target=second)
         thread.start()
         thread.join(timeout=0.2)
         order.append("first")
-        with playbook._alone("lab"):
-            order.append("lab")
+        for name, cluster in (("lab", "kind"), ("up", "test")):
+            with playbook._alone(name, cluster):
+                order.append(name)
     thread.join()
-    assert order == ["first", "lab", "second"]
+    assert order == ["first", "lab", "up", "second"]
