@@ -19,5 +19,5 @@ PARTS = {
     "vm": "Molecule scenario of a cluster of virtual machines: an hour where they are emulated",
 }
 FAST = ("lint", "unit")
-ON_REQUEST = {"kind", "hosts", "faults", "upgrade", "vm"}
+ON_REQUEST = {"kind", "faults", "upgrade", "vm"}
 """Run only when they are named: `cluster` shows the same as kind, and the others take long."""

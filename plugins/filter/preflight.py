@@ -219,6 +219,15 @@ def asked_ports(name: str, machines: dict[str, Facts], wanted: dict[str, Any]) -
     return [f"{port}/{wanted['addresses'][other]}" for other in new for port in listening_ports(other, wanted)]
 
 
+def silent_ports(printed: str, wanted: dict[str, Any]) -> str:
+    """Return in words what reach.py printed of a machine: `two on tcp 10250, udp 8472; three on udp 8472`."""
+    names = {address: name for name, address in wanted["addresses"].items()}
+    silent: dict[str, list[str]] = {}
+    for kind, number, address in (target.split("/") for target in printed.split()):
+        silent.setdefault(names[address], []).append(f"{kind} {number}")
+    return "; ".join(f"{name} on {', '.join(ports)}" for name, ports in silent.items())
+
+
 class FilterModule:
     """The filters of this file."""
 
@@ -229,4 +238,5 @@ class FilterModule:
             "machine_problems": machine_problems,
             "listening_ports": listening_ports,
             "asked_ports": asked_ports,
+            "silent_ports": silent_ports,
         }

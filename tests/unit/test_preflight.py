@@ -127,11 +127,15 @@ def test_a_machine_in_the_pool_is_refused() -> None:
     assert "two has an address in the pool" in preflight.machine_problems({"two": said("two")}, wanted)[0]
 
 
-def test_look_runs_in_any_shell_and_says_what_is_read() -> None:
-    """On this machine: every key that the refusals read is there."""
+def looked() -> dict[str, Any]:
     script = (ROOT / "roles/machine_preflight/files/look").read_text()
     done = subprocess.run(["sh", "-c", f"set -- 1.5\n{script}"], capture_output=True, text=True, check=False)
-    facts = preflight.machine_facts(done.stdout)
+    return preflight.machine_facts(done.stdout)
+
+
+def test_look_runs_in_any_shell_and_says_what_is_read() -> None:
+    """On this machine: every key that the refusals read is there."""
+    facts = looked()
     assert facts["asked"] == "1.5"
     assert float(facts["clock"]) > 1e9
     assert not [line.partition("=")[0] for line in LOOK.split() if "=" in line and line.partition("=")[0] not in facts]
@@ -149,6 +153,11 @@ def test_reach_takes_only_an_answer_with_the_token() -> None:
     reach("listen", "token", *ports)
     assert reach("ask", "token", *asked).split() == []
     assert reach("ask", "other", *asked).split() == asked
+    reach("listen", "other", *ports)
+    assert reach("ask", "other", *asked).split() == []
+    assert not {"45871"} & set(looked()["ports"]), (
+        "a port on which this still listens is free for who comes next"
+    )
 
 
 def test_every_other_new_machine_is_asked_on_the_ports_that_it_will_have() -> None:
@@ -159,3 +168,9 @@ def test_every_other_new_machine_is_asked_on_the_ports_that_it_will_have() -> No
         "tcp/6443/192.168.1.11",
     ]
     assert preflight.asked_ports("one", machines, WANTED) == []
+
+
+def test_silence_is_told_by_names() -> None:
+    one, two = WANTED["addresses"]["one"], WANTED["addresses"]["two"]
+    printed = f"udp/8472/{one} tcp/10250/{two} tcp/6443/{one}"
+    assert preflight.silent_ports(printed, WANTED) == "one on udp 8472, tcp 6443; two on tcp 10250"

@@ -18,6 +18,8 @@ CLUSTER = "molecule-faults"
 CONTROL_PLANE, WORKER, OTHER = (f"kubelab-{CLUSTER}-{name}" for name in ("control-plane", "worker-one", "worker-two"))
 UP = ["invoke", "up", f"--cluster={CLUSTER}"]
 MINUTES = 60
+# Ansible keeps its connections open, so they are cut too.
+NO_SSH = "systemctl stop ssh.socket ssh; pkill -KILL sshd; exit 0"
 
 
 def on(machine, command):
@@ -76,10 +78,10 @@ def up_that_has_come(machine, path, seconds=5 * MINUTES):
         pytest.param(
             "ip route add blackhole {control_plane}",
             "ip route del blackhole {control_plane}",
-            "gets no answer from control-plane",
+            "worker-one gets no answer from control-plane on",
             id="control plane out of reach",
         ),
-        pytest.param("systemctl stop ssh.socket ssh", "systemctl start ssh", "worker-one does not answer", id="no SSH"),
+        pytest.param(NO_SSH, "systemctl start ssh", "worker-one does not answer", id="no SSH"),
     ],
 )
 def test_it_is_refused_with_its_cause_and_nothing_is_changed(happens, ends, cause):
@@ -87,8 +89,8 @@ def test_it_is_refused_with_its_cause_and_nothing_is_changed(happens, ends, caus
     on(WORKER, happens.format(control_plane=address))
     said = refused()
     on(WORKER, ends.format(control_plane=address))
-    assert cause in said
-    assert "worker-one" in said
+    assert cause in said, said
+    assert "worker-one" in said, said
     assert not there(WORKER, "/var/lib/kubelab")
 
 
@@ -104,7 +106,7 @@ def test_a_disk_that_fills_up_meanwhile_is_named():
 def test_ssh_that_is_lost_in_the_middle_is_named():
     on(WORKER, "rm -rf /opt/kubelab")
     with up_that_has_come(WORKER, "/opt/kubelab/kubernetes-*/kubelet") as process:
-        on(WORKER, "systemctl stop ssh.socket ssh; pkill -KILL sshd; exit 0")
+        on(WORKER, NO_SSH)
     on(WORKER, "systemctl start ssh")
     assert process.returncode != 0
     assert "worker-one" in process.output

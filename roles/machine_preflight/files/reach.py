@@ -6,14 +6,32 @@ An answer counts only with the token: somebody between the machines may answer f
 
 import os
 import selectors
+import signal
 import socket
 import sys
 import time
+from pathlib import Path
 
 SECONDS = 30
+NAME = "kubelab-reach"
+
+
+def end_earlier():
+    """Somebody who tries again at once finds the ports taken by the one before."""
+    for comm in Path("/proc").glob("[0-9]*/comm"):
+        try:
+            if comm.read_text().strip() == NAME:
+                os.kill(int(comm.parent.name), signal.SIGKILL)
+                end = time.monotonic() + 1  # one that nobody asks for stays listed, but holds no port
+                while comm.exists() and time.monotonic() < end:
+                    time.sleep(0.01)
+        except OSError:
+            continue  # it has ended by itself
 
 
 def listen(token, ports):
+    end_earlier()
+    Path("/proc/self/comm").write_text(NAME)
     selector = selectors.DefaultSelector()
     for port in ports:
         kind, number = port.split("/")
