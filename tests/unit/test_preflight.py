@@ -155,9 +155,7 @@ def test_reach_takes_only_an_answer_with_the_token() -> None:
     assert reach("ask", "other", *asked).split() == asked
     reach("listen", "other", *ports)
     assert reach("ask", "other", *asked).split() == []
-    assert not {"45871"} & set(looked()["ports"]), (
-        "a port on which this still listens is free for who comes next"
-    )
+    assert not {"45871"} & set(looked()["ports"]), "a port on which this still listens is free for who comes next"
 
 
 def test_every_other_new_machine_is_asked_on_the_ports_that_it_will_have() -> None:
