@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -14,12 +13,14 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from invoke.exceptions import Exit
 
 from kubelab.paths import INVENTORY, ROOT, node_inventory
+from kubelab.turn import take_turn
 
 INTERRUPTED = 130
 
@@ -81,11 +82,8 @@ def _alone(playbook: str, cluster: str) -> Iterator[None]:
         yield
         return
     with (INVENTORY / f"{cluster}.yml").open() as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"another command is making or removing cluster {cluster}; waiting for its end", flush=True)
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        busy = f"another command is making or removing cluster {cluster}; waiting for its end"
+        take_turn(lock, partial(print, flush=True), busy)
         yield
 
 

@@ -12,6 +12,7 @@ from ansible.plugins.callback import CallbackBase
 # ansible-playbook does not know our package, which has no place among the installed ones.
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 from kubelab.paths import ROOT, cache_dir
+from kubelab.turn import take_turn
 
 DOCUMENTATION = """
     name: shared
@@ -52,9 +53,6 @@ class CallbackModule(CallbackBase):
     def _locked(self) -> IO[str]:
         cache_dir().mkdir(parents=True, exist_ok=True)
         lock = (cache_dir() / "shared.lock").open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._display.display("  ...      another cluster is being made on this machine; waiting for its parts")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        busy = "  ...      another cluster is being made on this machine; waiting for its parts"
+        take_turn(lock, self._display.display, busy)
         return lock
