@@ -70,16 +70,21 @@ def clone(tmp_path_factory):
     shutil.rmtree(place)
 
 
+def environment(clone):
+    """What somebody has who works in that copy: Molecule would have the roles of this one run."""
+    mine = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "MOLECULE_"))}
+    return {**mine, "PYTHONPATH": str(clone)}
+
+
 @pytest.fixture(scope="module")
 def typed(clone):
     """`typed("invoke", "up", stdin=...)`: the command in that copy, and what it printed."""
 
     def run(*words, **options):
-        env = {**os.environ, "PYTHONPATH": str(clone)}
         return subprocess.run(
             words,
             cwd=clone,
-            env=env,
+            env=environment(clone),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -92,17 +97,17 @@ def typed(clone):
 
 @pytest.fixture(scope="module")
 def kubectl(typed, clone):
-    def run(words, **options):
+    def run(words, check=True, **options):
         state = clone / ".state" / CLUSTER
         done = typed(str(state / "bin/kubectl"), "--kubeconfig", str(state / "kubeconfig"), *words.split(), **options)
-        assert done.returncode == 0, done.stdout
+        assert done.returncode == 0 or not check, done.stdout
         return done.stdout
 
     return run
 
 
-def versions(kubectl):
-    return set(kubectl("get nodes -o jsonpath={.items[*].status.nodeInfo.kubeletVersion}").split())
+def versions(kubectl, check=True):
+    return set(kubectl("get nodes -o jsonpath={.items[*].status.nodeInfo.kubeletVersion}", check).split())
 
 
 def today():
@@ -161,16 +166,21 @@ def test_a_service_answers_from_outside_while_it_moves_even_if_it_is_killed_mean
 
 
 def interrupted_once_a_node_has_moved(clone, kubectl):
-    with subprocess.Popen(
-        ["invoke", "upgrade", f"--cluster={CLUSTER}"],
-        cwd=clone,
-        env={**os.environ, "PYTHONPATH": str(clone)},
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as process:
-        while process.poll() is None and today() not in versions(kubectl):
+    printed = clone / "upgrade.log"
+    with (
+        printed.open("w") as log,
+        subprocess.Popen(
+            ["invoke", "upgrade", f"--cluster={CLUSTER}"],
+            cwd=clone,
+            env=environment(clone),
+            stdout=log,
+            start_new_session=True,
+        ) as process,
+    ):
+        # The API server of a control plane that moves is away for a while.
+        while process.poll() is None and today() not in versions(kubectl, check=False):
             time.sleep(1)
-        assert process.poll() is None, "it ended before it could be killed"
+        assert process.poll() is None, f"it ended before it could be killed: {printed.read_text()}"
         os.killpg(process.pid, signal.SIGKILL)
 
 

@@ -2,6 +2,7 @@
  * the orphans that a shared process namespace hands to it. */
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,7 +13,10 @@ static void reap(int signal_number) {
   }
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+  /* `kubeadm upgrade` looks so whether a Job can end. */
+  if (argc > 1 && strcmp(argv[1], "-v") == 0)
+    return 0;
   signal(SIGINT, leave);
   signal(SIGTERM, leave);
   signal(SIGCHLD, reap);
