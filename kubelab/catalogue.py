@@ -99,6 +99,8 @@ class Lab(_Strict):
     minutes: int = Field(ge=1)
     images: list[str]
     needs: Needs = Needs()
+    alone: bool = False
+    """Whether it does something to nodes or to the control plane that labs beside it would feel."""
     predictions: dict[str, Prediction] = {}
     proves: dict[str, list[str]] = {}
     """Statements of labs/notes.yml by name, and the checks that show each to be true."""

@@ -67,7 +67,9 @@ class Course:
         return ended
 
     def _each(self, entries: Sequence[Entry], task: str, read: Callable[[Job], Ended], *options: str) -> list[Ended]:
-        jobs, ended = [], []
+        jobs: list[Job] = []
+        alone: list[Job] = []
+        ended: list[Ended] = []
 
         def keep(one: Ended) -> None:
             ended.append(one)
@@ -78,11 +80,13 @@ class Course:
                 keep(Ended(entry.id, "skipped", "; ".join(reasons)))
             else:
                 words = ["invoke", task, entry.id, f"--cluster={self.cluster}", *options]
-                jobs.append(Job(task, entry.id, words, self._file(entry.id, f"{task}.log")))
-        for job in jobs:  # what an earlier run has written would be read as this one's
+                job = Job(task, entry.id, words, self._file(entry.id, f"{task}.log"))
+                (alone if entry.lab.alone else jobs).append(job)
+        for job in jobs + alone:  # what an earlier run has written would be read as this one's
             self._file(job.lab, "json").unlink(missing_ok=True)
             self._file(job.lab, "proof.json").unlink(missing_ok=True)
         Crowd(self.at_once, self.say).run(jobs, lambda job: keep(read(job)))
+        Crowd(1, self.say).run(alone, lambda job: keep(read(job)))
         return ended
 
     def _file(self, lab: str, ending: str) -> Path:

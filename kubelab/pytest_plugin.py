@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from kubelab import record
+from kubelab import playbook, record
 from kubelab.catalogue import Ground
 from kubelab.kubectl import Kubectl
+from kubelab.prober import Prober
 from kubelab.reach import Reach
 from kubelab.results import Check, Outcome, Results
 from kubelab.viewpoints import PROBE_POD, Reachable, Viewpoint
@@ -155,6 +156,23 @@ def outside(reachable: Reachable) -> Viewpoint:
 def reach(run: Run) -> Reach:
     """`reach.answers(label, url, places, by=lines)` and `reach.silent(label, url, places)`; both fill the table."""
     return Reach(run.results.probes, run.patience)
+
+
+@pytest.fixture(scope="session")
+def prober(run: Run, outside: Viewpoint, kubectl: Kubectl) -> Prober:
+    """`with prober.during("a Pod is killed", url) as watch:` sends requests; afterwards `watch.lost`, `watch.gap`."""
+    return Prober(outside, run.results.outages, kubectl)
+
+
+@pytest.fixture(scope="session")
+def happen(run: Run) -> Callable[[str], None]:
+    """`happen("node-stops")` carries out events/node-stops.yml of the lab: what no kubectl can do to a node."""
+
+    def carry_out(event: str) -> None:
+        values = {**run.ground.extra_vars(), "lab_state": "event", "lab_event": event}
+        playbook.run("lab", run.cluster, values, with_nodes=True)
+
+    return carry_out
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from kubelab.progress import in_words
-from kubelab.results import Check, Finding, Probe, Results
+from kubelab.results import Check, Finding, Outage, Probe, Results
 
 if TYPE_CHECKING:
     from kubelab.course import Ended
@@ -82,6 +82,8 @@ def show(results: Results, following: str = "", brief: bool = False) -> None:
     """The end of a run: the table, the count, what comes next. `brief` leaves out the table when all is well."""
     if results.probes and not (brief and results.exit_code == 0):
         console.print(reach_table(results.probes))
+    if results.outages:
+        console.print(outage_table(results.outages))
     console.print(summary(results))
     if following:
         console.print(f"[bold]next:[/] {escape(following)}", soft_wrap=True)
@@ -107,6 +109,19 @@ def reach_table(probes: list[Probe]) -> Table:
         told = addresses[0] if len(addresses) == 1 else f"{len(addresses)} addresses"
         cells = (cell([probe for probe in row if probe.place == place]) for place in PLACES)
         table.add_row(f"{escape(label)}\n[dim]{escape(told)}[/]", *cells)
+    return table
+
+
+def outage_table(outages: list[Outage]) -> Table:
+    """What each event cost those who sent requests from outside meanwhile."""
+    table = Table(title="requests from outside while it happened", title_justify="left")
+    table.add_column("what happened", overflow="fold")
+    for heading in ("sent", "lost", "longest silence"):
+        table.add_column(heading, justify="right")
+    table.add_column("answers now", overflow="fold")
+    for one in outages:
+        gap = f"{one.gap:.1f} s" if one.lost else "none"
+        table.add_row(escape(one.label), str(one.sent), str(one.lost), gap, escape(one.answered_by))
     return table
 
 

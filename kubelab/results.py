@@ -25,6 +25,19 @@ class Probe:
 
 
 @dataclass
+class Outage:
+    """What became of the requests that were sent while something happened; `gap` is the longest silence, in seconds."""
+
+    label: str
+    address: str
+    sent: int
+    lost: int
+    gap: float
+    answered_by: str
+    """Who gave the last answer, and on which node it runs; '' when nobody did."""
+
+
+@dataclass
 class Check:
     """One statement of the lesson and what became of it."""
 
@@ -59,6 +72,7 @@ class Results:
     seconds: float = 0.0
     checks: list[Check] = field(default_factory=list)
     probes: list[Probe] = field(default_factory=list)
+    outages: list[Outage] = field(default_factory=list)
 
     def with_outcome(self, *outcomes: Outcome) -> list[Check]:
         return [check for check in self.checks if check.outcome in outcomes]

@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from junitparser import JUnitXml
@@ -119,3 +120,13 @@ def test_a_file_for_test_runners_counts_every_outcome(tmp_path: Path) -> None:
 def test_two_labs_for_each_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 4)
     assert together.usual_number() == 8
+
+
+def test_a_lab_that_disturbs_others_runs_when_they_have_ended(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = [SimpleNamespace(id=name, lab=SimpleNamespace(needs=None, alone=name != "quiet")) for name in "ab"]
+    entries.append(SimpleNamespace(id="quiet", lab=SimpleNamespace(needs=None, alone=False)))
+    crowds: list[tuple[int, list[str]]] = []
+    monkeypatch.setattr(needs, "unmet", lambda *_: [])
+    monkeypatch.setattr(Crowd, "run", lambda self, jobs, _: crowds.append((self.at_once, [job.lab for job in jobs])))
+    Course("kind", 4)._each(entries, "lab", lambda _: Ended("x", "passed", ""))  # type: ignore[arg-type]
+    assert crowds == [(4, ["quiet"]), (1, ["a", "b"])]
