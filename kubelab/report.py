@@ -68,11 +68,17 @@ def ended(one: Ended) -> None:
         console.print(f"     [dim]all of it:[/] {escape(one.log)}", soft_wrap=True)
 
 
-def course(ended: list[Ended], seconds: float) -> bool:
-    """The verdict over many labs, and how much time it saved to do them side by side. Returns whether none failed."""
-    counts = {outcome: sum(one.outcome == outcome for one in ended) for outcome in ("passed", "failed", "skipped")}
+def course(labs: list[Ended], seconds: float) -> bool:
+    """The verdict over many labs: each failure once more, and how much time it saved to do them side by side.
+
+    Returns whether none failed.
+    """
+    for one in labs:
+        if one.outcome == "failed":
+            ended(one)
+    counts = {outcome: sum(one.outcome == outcome for one in labs) for outcome in ("passed", "failed", "skipped")}
     told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count) or "there was nothing to do"
-    one_by_one = sum(one.seconds for one in ended)
+    one_by_one = sum(one.seconds for one in labs)
     colour = "red" if counts["failed"] else "green"
     console.print(f"[{colour}]{told}[/] [dim](in {in_words(seconds)}; the times add up to {in_words(one_by_one)})[/]")
     return not counts["failed"]

@@ -6,9 +6,11 @@ import json
 from io import StringIO
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from kubelab import report
+from kubelab.course import Ended
 from kubelab.results import Check, Expected, Probe, Results
 
 
@@ -78,3 +80,13 @@ def test_results_are_written_as_data(tmp_path: Path) -> None:
     results.write(tmp_path / "reports" / "pod.json")
     content = json.loads((tmp_path / "reports" / "pod.json").read_text())
     assert content["checks"][0]["message"] == "saw this"
+
+
+def test_what_failed_is_told_again_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of many labs the failed one is long out of sight when the last has ended."""
+    labs = [
+        Ended("pvc", "failed", "9 states", 1.0, ["fault no-class: nobody notices"]),
+        Ended("pod", "passed", "", 1.0),
+    ]
+    assert not report.course(labs, 2.0)
+    assert "fault no-class: nobody notices" in capsys.readouterr().out
