@@ -13,7 +13,7 @@ from kubelab.catalogue import CLUSTER_GROUND, Ground
 from kubelab.kubectl import Kubectl, environment, require
 from kubelab.paths import ROOT, reports_dir
 from kubelab.results import Check, Results
-from kubelab.waiting import wait_ready
+from kubelab.waiting import busy, wait_ready
 
 READY_SECONDS = 120.0
 
@@ -76,7 +76,7 @@ class _Named:
 
 def wait_until_ready(cluster: str, ground: Ground, say: Callable[[str], None]) -> list[str]:
     """Waits for the ground's workloads. Returns what did not become ready, with its last event."""
-    return wait_ready(Kubectl(cluster, ground.namespace), READY_SECONDS * record.pace(cluster), say)
+    return wait_ready(Kubectl(cluster, ground.namespace), READY_SECONDS * record.pace(cluster) * busy(), say)
 
 
 def prepare() -> None:

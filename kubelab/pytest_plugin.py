@@ -21,7 +21,7 @@ from kubelab.prober import Prober
 from kubelab.reach import Reach
 from kubelab.results import Check, Outcome, Results
 from kubelab.viewpoints import PROBE_POD, Reachable, Viewpoint
-from kubelab.waiting import Patience, wait_until
+from kubelab.waiting import Patience, busy, wait_until
 
 NAME = "kubelab-run"
 IMPATIENT = 8.0
@@ -42,14 +42,18 @@ class Run:
     hopeless: Callable[[str], bool] = lambda _: False
     """Whether a check, by its name, is known to fail: then it need not wait long for what will not come."""
     pace: float = field(init=False)
-    patience: Patience = field(default_factory=lambda: Patience(SETTLE))
+    patience: Patience = field(init=False)
     results: Results = field(init=False)
     hope: bool = True
 
     def __post_init__(self) -> None:
         self.results = Results(self.ground.id, self.cluster)
         self.pace = record.pace(self.cluster)
-        self.patience.seconds *= self.pace
+        self.patience = Patience(SETTLE * self.pace, self.stretch)
+
+    def stretch(self) -> float:
+        """On a busy machine what will come comes late; what is known not to come is not waited for any longer."""
+        return busy() if self.hope else 1.0
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         self.hope = not self.hopeless(item.name)
@@ -180,7 +184,7 @@ def eventually(run: Run) -> Callable[..., Any]:
     """`eventually(look, done, seconds=...)`: looks until `done(seen)` or the time is up, returns what was seen last."""
 
     def look_until(look: Callable[[], Any], done: Callable[[Any], bool] = bool, seconds: float | None = None) -> Any:
-        limit = run.patience.left if seconds is None else seconds * run.pace
+        limit = run.patience.left if seconds is None else seconds * run.pace * run.stretch()
         started = time.monotonic()
         seen = wait_until(look, done, limit if run.hope else min(limit, IMPATIENT * run.pace))
         if time.monotonic() - started > CHANGED:

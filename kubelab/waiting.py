@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from kubelab.kubectl import Kubectl
 
 STEP = 0.2
 LONGEST_REST = 2.0
+BUSIEST = 5.0
 NEVER_READY = "kubelab.dev/never-ready"
 """Annotation of an object that the lesson shows failing: nobody waits for it."""
 WORKLOADS = "pods,deployments,statefulsets,daemonsets,replicasets"
@@ -37,11 +39,18 @@ def wait_until(
         time.sleep(min(max(step, 2 * (now - began), (now - started) / 5), LONGEST_REST))
 
 
+def busy() -> float:
+    """Returns how much more there is to do than this machine has processors for, from 1 to BUSIEST."""
+    return min(max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)), BUSIEST)
+
+
 @dataclass
 class Patience:
     """One allowance of time for all checks after a change: a cluster settles once, so the first one pays for all."""
 
     seconds: float
+    stretch: Callable[[], float] = lambda: 1.0
+    """How many times as long it lasts at the moment."""
     started: float = field(default_factory=time.monotonic)
 
     def begin(self) -> None:
@@ -49,7 +58,7 @@ class Patience:
 
     @property
     def left(self) -> float:
-        return max(0.0, self.started + self.seconds - time.monotonic())
+        return max(0.0, self.started + self.seconds * self.stretch() - time.monotonic())
 
 
 def unready(objects: list[dict[str, Any]]) -> list[str]:

@@ -135,7 +135,8 @@ def look_until(run: Run) -> Callable[..., Any]:
 
 
 def test_whoever_waited_for_a_change_grants_time_to_follow_it() -> None:
-    run = Run("kind", catalogue.CLUSTER_GROUND, patience=Patience(5, started=0))
+    run = Run("kind", catalogue.CLUSTER_GROUND)
+    run.patience = Patience(5, started=0)
     eventually = look_until(run)
     assert eventually(lambda: True)
     assert run.patience.left == 0
@@ -154,3 +155,12 @@ def test_a_check_that_is_known_to_fail_does_not_wait_long(monkeypatch: pytest.Mo
     run.pytest_runtest_setup(SimpleNamespace(name="test_sound"))  # type: ignore[arg-type]
     slow = iter([False] * 4 + [True] * 99)
     assert eventually(lambda: next(slow), seconds=30)
+
+
+def test_a_busy_machine_is_given_time_and_what_is_hopeless_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.getloadavg", lambda: (12.0, 0, 0))
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    one = Run("kind", catalogue.CLUSTER_GROUND, hopeless=lambda name: name == "test_lost")
+    assert 29 < one.patience.left <= 30
+    one.pytest_runtest_setup(SimpleNamespace(name="test_lost"))  # type: ignore[arg-type]
+    assert 9 < one.patience.left <= 10
