@@ -72,6 +72,8 @@ class Needs(_Strict):
     load_balancer: bool = False
     metrics: bool = False
     node_control: bool = False
+    programs: list[str] = []
+    """What the learner types beside kubectl, on this machine."""
 
 
 class Prediction(_Strict):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 from kubelab import topology
 from kubelab.catalogue import Needs
 from kubelab.kubectl import Kubectl
@@ -27,6 +29,8 @@ def unmet(needs: Needs, cluster: str) -> list[str]:
             reasons.append(f"the lab needs {what}, the cluster has none")
     if needs.node_control and topology.load(cluster).provider not in _NODES_CAN_BE_STOPPED:
         reasons.append("the lab stops and starts nodes, which this provider does not allow")
+    missing = [program for program in needs.programs if shutil.which(program) is None]
+    reasons += [f"the lab types {program}, which this machine does not have" for program in missing]
     return reasons
 
 
