@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 LABEL = "kubelab.dev/lab"
-NOT_MANIFESTS = {"fault.yml", "tasks.yml", "undo.yml"}
+NOT_MANIFESTS = {"fault.yml", "tasks.yml", "after.yml", "undo.yml"}
 
 Document = dict[str, Any]
 

@@ -58,6 +58,7 @@ def test_the_solution_replaces_what_was_given(changes):
     assert kubectl(SAID) == "the lab"
     changes(lab_overlay="solution")
     assert kubectl(SAID) == "the learner"
+    assert kubectl(SAID.replace("by", "more")) == "once it was there"
 
 
 @pytest.mark.again
