@@ -149,7 +149,7 @@ def ready_for(lab: str, cluster: str) -> Entry:
         raise Refusal(
             found="; ".join(reasons),
             needed=f"a cluster that lab {lab} can run on (labs/{lab}/lab.yml: needs)",
-            change=f"inventory/{cluster}.yml, then ./invoke up",
+            change=f"inventory/{cluster}.yml, then ./invoke up; a program is installed on this machine",
         )
     return entry
 
