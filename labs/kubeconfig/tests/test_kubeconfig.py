@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-import shlex
 import subprocess
 from functools import partial
 from pathlib import Path
@@ -12,14 +11,12 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from kubelab.kubectl import environment
 from kubelab.paths import kubeconfig
 from kubelab.reach import everywhere
 
 CA, HELLO = "certificate-authority-data", "pod/helloworld"
 NOBODY_LISTENS = "https://127.0.0.1:1"
 WHOAMI = "auth whoami -o jsonpath={.status.userInfo.username}"
-LIST = "get pods -o name"
 
 
 def build(cluster, user, **context):
@@ -30,22 +27,6 @@ def build(cluster, user, **context):
         "contexts": [{"name": "it", "context": {"cluster": "here", "user": "me", **context}}],
         "current-context": "it",
     }
-
-
-@pytest.fixture(scope="module")
-def ask(run, tmp_path_factory):
-    """What kubectl prints that has one kubeconfig and nothing else; of what it complains about, the last line."""
-    home = tmp_path_factory.mktemp("home")
-
-    def answer(config, command=LIST, **more):
-        path = home / "config"
-        path.write_text(config if isinstance(config, str) else json.dumps(config))
-        settings = {**environment(run.cluster), "HOME": str(home), "KUBECONFIG": str(path), **more}
-        words, nothing = ["kubectl", *shlex.split(command)], subprocess.DEVNULL
-        done = subprocess.run(words, env=settings, capture_output=True, text=True, timeout=60, stdin=nothing)
-        return done.stderr.strip().splitlines()[-1] if done.returncode else done.stdout.strip()
-
-    return answer
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +140,7 @@ def test_a_context_joins_cluster_user_and_namespace(facts, kubectl, ask, namespa
     config["users"].append({"name": "guest", "user": {"token": kubectl("create token visitor").strip()}})
     for name, user, place in (("guest", "guest", namespace), ("system", "me", "kube-system")):
         config["contexts"].append({"name": name, "context": {"cluster": "here", "user": user, "namespace": place}})
-    here, system = ask(config), ask(config, f"{LIST} --context system")
+    here, system = ask(config), ask(config, "get pods -o name --context system")
     assert HELLO in here, f"the current context does not lead to this namespace: {here}"
     assert "kube-apiserver" in system, f"context system does not lead to kube-system: {system}"
     who = ask({**config, "current-context": "guest"}, WHOAMI)
@@ -189,22 +170,21 @@ def test_every_kubelet_has_a_kubeconfig_too(nodes):
     assert names == [f"system:node:{node.name}" for node in nodes], f"on the nodes one is {', '.join(names)}"
 
 
-def test_your_own_file_stays_as_it_is(run, facts, ask, namespace, tmp_path):
+def test_your_own_file_stays_as_it_is(run, facts, ask, home, namespace):
     """kubectl changes the file that KUBECONFIG names and no other: yours, in ~/.kube/config, stays as it is.
 
     Without KUBECONFIG it is read and changed: that is why `invoke shell` sets it.
     """
-    own, copy = tmp_path / ".kube" / "config", tmp_path / "copy"
+    own, copy = home / ".kube" / "config", home / "copy"
     own.parent.mkdir()
     own.write_text(json.dumps(build({"server": NOBODY_LISTENS}, {"token": "none"})))
     copy.write_text(json.dumps(build(facts.cluster, facts.user)))
     others = [own, kubeconfig(run.cluster), Path.home() / ".kube" / "config"]
     before = {path: path.read_bytes() for path in others if path.exists()}
-    home = {"HOME": str(tmp_path)}
-    ask("", f"config set-context --current --namespace {namespace}", KUBECONFIG=str(copy), **home)
-    found = ask("", KUBECONFIG=str(copy), **home)
+    ask("", f"config set-context --current --namespace {namespace}", KUBECONFIG=str(copy))
+    found = ask("", KUBECONFIG=str(copy))
     assert HELLO in found, f"kubectl does not change and follow the file that KUBECONFIG names: {found}"
-    found = ask("", KUBECONFIG="", **home)
+    found = ask("", KUBECONFIG="")
     assert "refused" in found, f"without KUBECONFIG, ~/.kube/config is not read: {found}"
     after = {path: path.read_bytes() for path in others if path.exists()}
     assert after == before, f"one of these was changed on the way: {', '.join(map(str, others))}"
