@@ -100,6 +100,8 @@ class Lab(_Strict):
     order: int = Field(ge=1)
     minutes: int = Field(ge=1)
     images: list[str]
+    parts: list[str] = []
+    """What is built for this lab only, and brought to the nodes with it; see roles/artifacts/vars/on_demand.yml."""
     needs: Needs = Needs()
     alone: bool = False
     """Whether it does something to nodes or to the control plane that labs beside it would feel."""

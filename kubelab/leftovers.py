@@ -19,7 +19,7 @@ _VOLATILE = {"events", "events.events.k8s.io", "leases.coordination.k8s.io", "co
 _KUBELETS = ("/kubelet-serving", "/kube-apiserver-client-kubelet")
 _UNLISTABLE = re.compile(r"\.metrics\.k8s\.io$")
 
-# Folders in which labs and volumes leave something, rules that forward to Pods and Services, and routes.
+# Folders in which labs and volumes leave something, images, rules that forward to Pods and Services, and routes.
 # Not /var/log/pods: kubelet sweeps the logs of deleted Pods once a minute, whatever a lab does. Not the chains that the
 # first Pod with a port of its node finds missing: whichever Pod that was, the network's plugin keeps them. What is in
 # them for one Pod is a chain of its own, and seen. Not empty chains: kube-proxy deletes what it has emptied later.
@@ -27,6 +27,7 @@ NODE_QUESTIONS = r"""
 for folder in /var/lib/kubelet/pods /var/local-path-provisioner /mnt /srv /opt /tmp; do
   ls -1A "$folder" 2>/dev/null | sed "s|^|folder $folder/|"
 done
+ctr --namespace k8s.io images list --quiet | sed 's/^/image /'
 ip -o route | sed 's/^/route /'
 ip -o link | sed -E 's/^[0-9]+: ([^:@]+).*/link \1/'
 nft -s list ruleset |

@@ -30,7 +30,8 @@ def walk(cluster: str, lesson: Lesson, on_command: Callable[[str], None] = lambd
     with tempfile.TemporaryDirectory(prefix="kubelab-lesson-") as folder:
         copy = Path(folder) / "kubeconfig"
         shutil.copyfile(kubeconfig(cluster), copy)
-        with Terminal({**environment(cluster), "KUBECONFIG": str(copy)}, str(ROOT)) as terminal:
+        ours = {"KUBECONFIG": str(copy), "KUBELAB_CLUSTER": cluster}
+        with Terminal({**environment(cluster), **ours}, str(ROOT)) as terminal:
             return list(_surprises(lesson, terminal, on_command))
 
 

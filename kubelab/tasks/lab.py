@@ -11,6 +11,8 @@ from invoke.exceptions import Exit
 from invoke.parser.parser import ParseMachine
 from invoke.tasks import task
 
+from kubelab.paths import DEFAULT_CLUSTER
+
 if TYPE_CHECKING:
     from kubelab.catalogue import Entry
     from kubelab.results import Results
@@ -103,6 +105,22 @@ def check(_: Context, lab: str, cluster: str = "kind", lang: str = "en") -> None
     results = _checked(entry, cluster, lang)
     if results.broken:
         raise Exit(code=1)
+
+
+@task(positional=["lab"], help=LAB_HELP)
+def images(_: Context, lab: str, cluster: str = DEFAULT_CLUSTER) -> None:
+    """Bring the images that only this lab needs to the nodes, for who types its lesson; the first time they are built.
+
+    Examples:
+      invoke lab.images logging
+    """
+    from kubelab import playbook
+
+    entry = ready_for(lab, cluster)
+    if not entry.lab.parts:
+        print(f"lab {lab} needs no images but those that every node has")
+        return
+    playbook.run("lab", cluster, {**entry.ground.extra_vars(), "lab_state": "images"}, with_nodes=True)
 
 
 @task(positional=["lab"], optional=["lab"], help={**LAB_HELP, **JOBS_HELP})

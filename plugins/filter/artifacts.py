@@ -47,9 +47,28 @@ def oci_images(
     return result
 
 
+def on_demand_archives(
+    names: list[str],
+    images: dict[str, list[dict[str, Any]]],
+    dirs: dict[str, str],
+    cache: str,
+    labels: dict[str, str],
+) -> list[dict[str, Any]]:
+    """Return for each of these parts the archive of its images: `part`, `key`, `path`, and `images` for oci_archive.
+
+    The key changes whenever an image does.
+    """
+    result = []
+    for name in names:
+        key = content_key([images[name], Path(dirs[name]).name, labels])
+        made = oci_images(images[name], dirs, "", "", labels)
+        result.append({"part": name, "key": key, "path": f"{cache}/{name}-{key}.tar", "images": made})
+    return result
+
+
 class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Any]:
         """Return them by name."""
-        return {"part_dirs": part_dirs, "oci_images": oci_images}
+        return {"part_dirs": part_dirs, "oci_images": oci_images, "on_demand_archives": on_demand_archives}

@@ -9,13 +9,14 @@ from typing import Any
 
 
 def tree_digest(folder: str) -> str:
-    """Return the SHA-256 of a folder: names, run bits and contents of all files below it.
+    """Return the SHA-256 of a folder, or of one file: names, run bits and contents of all files below it.
 
     Two folders with the same files have the same digest, wherever they lie.
     """
     digest = hashlib.sha256()
     root = Path(folder)
-    for path in sorted(p for p in root.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
+    found = [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.is_file())
+    for path in (p for p in found if "__pycache__" not in p.parts):
         executable = bool(path.stat().st_mode & 0o100)
         digest.update(f"{path.relative_to(root)}\0{executable}\0".encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())

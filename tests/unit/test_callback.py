@@ -168,6 +168,7 @@ def test_who_writes_what_clusters_share_waits_for_who_does(tmp_path: Path, monke
     begin(first, "machines/tasks/kind/record.yml")
     order.append("first takes addresses")
     begin(CallbackModule(), "machines/tasks/kind/look.yml")
+    begin(CallbackModule(), "artifacts/tasks/on_demand.yml")
     begin(first, "addons/tasks/main.yml")
     thread.join(timeout=10)
     assert order == ["first takes addresses", "second builds"]

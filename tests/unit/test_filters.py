@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,62 +13,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from plugins.filter import artifacts, certificates, digest, machines, nodes
+from plugins.filter import certificates, machines, nodes
 
 NODES = {"kubelab-a-worker": "172.30.0.3", "kubelab-a-worker2": "172.30.0.4"}
-
-
-def test_a_tree_digest_sees_names_contents_and_run_bits(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("one")
-    seen = {digest.tree_digest(str(tmp_path))}
-    (tmp_path / "file").write_text("two")
-    seen.add(digest.tree_digest(str(tmp_path)))
-    (tmp_path / "file").chmod(0o755)
-    seen.add(digest.tree_digest(str(tmp_path)))
-    (tmp_path / "file").rename(tmp_path / "other")
-    seen.add(digest.tree_digest(str(tmp_path)))
-    assert len(seen) == 4
-
-
-def test_a_tree_digest_does_not_depend_on_where_the_tree_lies(tmp_path: Path) -> None:
-    for name in ("here", "there"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "file").write_text("same")
-    assert digest.tree_digest(str(tmp_path / "here")) == digest.tree_digest(str(tmp_path / "there"))
-
-
-def test_changing_one_part_leaves_the_folders_of_the_others(tmp_path: Path) -> None:
-    for part in ("go/one", "go/two", "pause"):
-        (tmp_path / part).mkdir(parents=True)
-        (tmp_path / part / "file").write_text("x")
-    parts = {"one": {"packages": ["a"]}, "two": {"packages": ["b"]}}
-    before = artifacts.part_dirs(parts, str(tmp_path), {"go": {"version": "1"}}, "/cache")
-    (tmp_path / "go/two/file").write_text("y")
-    after = artifacts.part_dirs(parts, str(tmp_path), {"go": {"version": "1"}}, "/cache")
-    assert before["two"] != after["two"]
-    assert {key: before[key] for key in ("one", "pause")} == {key: after[key] for key in ("one", "pause")}
-
-
-def test_images_name_their_files_layer_and_labels() -> None:
-    images = [
-        {
-            "name": "x:1",
-            "bin": ["part/server"],
-            "as": "etcd",
-            "scripts": ["run"],
-            "tools": True,
-            "config": {"User": "1"},
-        }
-    ]
-    made = artifacts.oci_images(images, {"part": "/cache/part-1"}, "/scripts", "/tools.tar", {"vendor": "kubelab"})
-    assert made == [
-        {
-            "name": "x:1",
-            "files": {"/usr/local/bin/etcd": "/cache/part-1/server", "/usr/local/bin/run": "/scripts/run"},
-            "config": {"Labels": {"vendor": "kubelab"}, "User": "1"},
-            "base": "/tools.tar",
-        }
-    ]
 
 
 @pytest.mark.parametrize(

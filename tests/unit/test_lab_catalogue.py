@@ -28,6 +28,7 @@ CLUSTER_SCOPED = {
     "StorageClass",
 }
 IMAGES = {"gcr.io/google-samples/hello-app:2.0", "gcr.io/google-samples/hello-app:1.0", "curlimages/curl:7.68.0"}
+ON_DEMAND = yaml.safe_load((ROOT / "roles/artifacts/vars/on_demand.yml").read_text())["__artifacts_on_demand_images"]
 
 GOOD = {
     "title": {"en": "A title", "ja": "題"},
@@ -163,8 +164,15 @@ def test_manifests_use_only_the_images_of_the_lab(name: str) -> None:
     """What never becomes ready may name an image that nobody has: that can be the lesson."""
     entry = catalogue.load(name)
     folder = str(entry.ground.folder)
-    assert images_of(lab_objects(folder)) <= IMAGES
+    brought = {image["name"] for part in entry.lab.parts for image in ON_DEMAND[part]}
+    assert images_of(lab_objects(folder)) <= IMAGES | brought
     assert images_of(lab_documents(folder)) <= set(entry.lab.images)
+
+
+def test_a_part_on_demand_belongs_to_one_lab() -> None:
+    """Its images go with the lab: another one that needs them would find them gone."""
+    named = [part for name in LABS for part in catalogue.load(name).lab.parts]
+    assert sorted(named) == sorted(set(named) & set(ON_DEMAND)), "roles/artifacts/vars/on_demand.yml names the parts"
 
 
 @pytest.mark.parametrize("name", LABS)
