@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import importlib.util
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+# Run as a script, Python looks for modules beside it only.
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+from kubelab.bundle import archive, unpack
+from kubelab.paths import ROOT, cache_dir, requirements_key, wheels_dir
+
 VENV = ROOT / ".venv"
 REQUIREMENTS = ROOT / "requirements.txt"
 STAMP = VENV / ".complete"
@@ -38,7 +45,8 @@ def is_complete() -> bool:
 
 def may_keep_venv() -> bool:
     """A finished venv of this folder only needs its packages brought up to date; any other is made anew."""
-    return (VENV / "bin/python").exists() and STAMP.is_file() and STAMP.read_text().startswith(f"{ROOT}\n")
+    # One that was made from a bundle has no pip.
+    return (VENV / "bin/pip").exists() and STAMP.is_file() and STAMP.read_text().startswith(f"{ROOT}\n")
 
 
 def requirement_block(name: str, text: str) -> str:
@@ -96,6 +104,39 @@ def install() -> None:
         subprocess.run([*pip, "--requirement", str(REQUIREMENTS)], stdout=sys.stderr, check=True)
 
 
+def bundle_in(words: Sequence[str]) -> Path | None:
+    """Returns the file that `artifacts.unbundle` is to unpack: it has what .venv is made from, too."""
+    after = words[words.index("artifacts.unbundle") + 1 :] if "artifacts.unbundle" in words else []
+    return next((Path(word) for word in after if not word.startswith("-")), None)
+
+
+def take_wheels(bundle: Path) -> None:
+    """Puts the wheels of a bundle into the cache. Refuses one that is not whole, or of other requirements."""
+    say(f"reading {bundle}")
+    said = archive.check(bundle)
+    if said.requirements != requirements_key():
+        raise archive.other_copy(bundle, said, "its requirements.txt is another one")
+    wanted = [file for file in unpack.missing(said, cache_dir()) if file.path.startswith("wheels/")]
+    unpack.place(bundle, said, wanted, cache_dir())
+
+
+def install_from(wheels: Path) -> bool:
+    """Makes the venv from a folder of wheels and no network. uv comes out of its wheel: Debian's Python lacks pip."""
+    wheel = next(wheels.glob("uv-*.whl"))
+    if f"sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}" not in REQUIREMENTS.read_text():
+        return False
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(wheel) as packed:
+        uv = packed.extract(next(name for name in packed.namelist() if name.endswith("/scripts/uv")), folder)
+        Path(uv).chmod(0o755)
+        offline = {**os.environ, "VIRTUAL_ENV": str(VENV), "UV_OFFLINE": "1", "UV_PYTHON_DOWNLOADS": "never"}
+        make = [uv, "venv", "--quiet", "--no-config", "--clear", "--python", sys.executable, str(VENV)]
+        sync = [uv, "pip", "sync", "--quiet", "--no-config", "--no-index", "--find-links", str(wheels)]
+        commands = [make, [*sync, "--require-hashes", str(REQUIREMENTS)]]
+        return all(
+            not subprocess.run(command, env=offline, stdout=sys.stderr, check=False).returncode for command in commands
+        )
+
+
 @contextmanager
 def only_one() -> Iterator[None]:
     """Holds a lock on the repository's folder, which the system drops when this process ends, however it ends."""
@@ -111,24 +152,27 @@ def only_one() -> Iterator[None]:
         os.close(folder)
 
 
-def prepare() -> None:
+def prepare(words: Sequence[str] = ()) -> None:
     """Makes or updates the venv unless somebody else just did; the stamp is written last."""
     with only_one():
         if is_complete():
             return
+        if bundle := bundle_in(words):
+            take_wheels(bundle)
         say("preparing .venv from requirements.txt (usually 10 to 60 seconds)")
-        ensure_venv_module()
-        if not may_keep_venv():
-            subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
-        STAMP.unlink(missing_ok=True)
-        install()
+        if not (wheels_dir().is_dir() and install_from(wheels_dir())):
+            ensure_venv_module()
+            if not may_keep_venv():
+                subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
+            STAMP.unlink(missing_ok=True)
+            install()
         STAMP.write_text(stamp_text())
 
 
 def main() -> int:
     try:
-        prepare()
-    except CannotPrepare as refusal:
+        prepare(sys.argv[1:])
+    except (CannotPrepare, archive.Unusable) as refusal:
         print(refusal, file=sys.stderr)
         return 2
     except subprocess.CalledProcessError as error:

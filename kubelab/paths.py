@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -21,6 +22,16 @@ def state_dir(cluster: str) -> Path:
 def cache_dir() -> Path:
     """Folder of what all clusters share and what may be deleted at any time."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kubelab"
+
+
+def wheels_dir() -> Path:
+    """Folder of the wheels of requirements.txt, where a bundle has brought them."""
+    return cache_dir() / "wheels" / requirements_key()
+
+
+def requirements_key() -> str:
+    """What tells one requirements.txt from another."""
+    return hashlib.sha256((ROOT / "requirements.txt").read_bytes()).hexdigest()[:16]
 
 
 def kubeconfig(cluster: str) -> Path:

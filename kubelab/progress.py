@@ -95,3 +95,19 @@ class Heartbeat:
         while not silence.wait(FIRST_BEAT if time.monotonic() - step.started < 60 else SLOW_BEAT):
             # Ansible forks while this thread lives: a buffered print could leave its lock taken in the child.
             os.write(1, (self.text(step, time.monotonic()) + "\n").encode())
+
+
+class Meter:
+    """Says now and then how many of how many bytes are done, and how long it may still take."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.started = self.said = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self.said < FIRST_BEAT or not done:
+            return
+        self.said = now
+        left = (now - self.started) * (total - done) / done
+        print(f"  ...      {self.title}: {done >> 20} of {total >> 20} MiB, {in_words(left)} to go", flush=True)

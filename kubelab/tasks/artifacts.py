@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from invoke import Context, task
 
 from kubelab.paths import DEFAULT_CLUSTER
+
+if TYPE_CHECKING:
+    from kubelab.bundle.archive import Manifest
+
+FILE_HELP = {"file": "the bundle: one file of about 650 MB"}
 
 
 @task
@@ -20,3 +27,93 @@ def lock(_: Context) -> None:
 
     changed = playbook.run("lock", DEFAULT_CLUSTER).changed
     print("every lock file was up to date" if changed == 0 else "the next `invoke up` builds what has changed")
+
+
+@task(positional=["file"], help=FILE_HELP)
+def bundle(_: Context, file: str) -> None:
+    """Pack all that another machine needs to bring up the same cluster without a network; build what is missing.
+
+    It holds the parts, the tools of .venv, and the packages of Docker Engine for the Debian or Ubuntu that runs here.
+
+    Examples:
+      invoke artifacts.bundle /media/usb/kubelab.bundle
+    """
+    from pathlib import Path
+
+    from kubelab.bundle import archive, making, wheels
+    from kubelab.errors import Refusal
+    from kubelab.paths import cache_dir, requirements_key
+    from kubelab.progress import Meter
+
+    target = Path(file).absolute()
+    if not target.parent.is_dir():
+        raise Refusal(f"no folder {target.parent}", "a folder to write the bundle to", "the file's name")
+    contents = _contents("bundle")
+    folders = [*map(Path, contents["built"]), wheels.download(_say), *(cache_dir() / "packages").glob("*[0-9]")]
+    _say("taking the digests of all files (usually 10 s)")
+    manifest = archive.Manifest(
+        key=contents["key"],
+        requirements=requirements_key(),
+        commit=making.commit(),
+        versions={name: part["version"] for name, part in contents["versions"].items()},
+        files=making.files(folders, cache_dir()),
+    )
+    seal = making.write(target, manifest, cache_dir(), Meter("packing, usually 2 min"))
+    print(f"written: {target} ({target.stat().st_size >> 20} MiB), {_in_words(manifest)}")
+    print(f"its SHA-256, which the other machine shows too: {seal}")
+    print(f"try there, in this copy of kubelab:\n  ./invoke artifacts.unbundle {target.name}\n  ./invoke up")
+
+
+@task(positional=["file"], help=FILE_HELP)
+def unbundle(_: Context, file: str) -> None:
+    """Unpack a bundle into the cache: the next `invoke up` needs no network. Interrupted, it goes on.
+
+    A file that is not whole, or that another version of kubelab has made, is refused, and nothing is changed.
+
+    Examples:
+      ./invoke artifacts.unbundle /media/usb/kubelab.bundle    (may be the first command on a machine)
+    """
+    from pathlib import Path
+
+    from kubelab.bundle import archive, unpack
+    from kubelab.errors import Refusal
+    from kubelab.paths import cache_dir, requirements_key
+    from kubelab.progress import Meter
+
+    path = Path(file)
+    try:
+        said = archive.check(path, Meter("checking every byte"))
+        key = _contents("contents")["key"]
+        if (said.key, said.requirements) != (key, requirements_key()):
+            raise archive.other_copy(path, said, f"the key of its parts is {said.key}, here {key}")
+        with unpack.alone(cache_dir(), _say):
+            wanted = unpack.missing(said, cache_dir())
+            unpack.place(path, said, wanted, cache_dir(), Meter("unpacking"))
+    except archive.Unusable as unusable:
+        raise Refusal(unusable.found, unusable.needed, unusable.change) from None
+    print(f"in the cache: {_in_words(said)}; new were {len(wanted)} of {len(said.files)} files")
+    print("try next:\n  ./invoke up")
+
+
+def _contents(playbook_name: str) -> dict[str, Any]:
+    """Returns what the parts of this tree are called and where they lie, as the role artifacts says."""
+    import json
+    import tempfile
+    from pathlib import Path
+
+    from kubelab import playbook
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "contents.json"
+        playbook.run(playbook_name, "kind", {"artifacts_contents": str(file)})
+        contents: dict[str, Any] = json.loads(file.read_text())
+    return contents
+
+
+def _in_words(said: Manifest) -> str:
+    size = sum(file.size for file in said.files) >> 20
+    return f"Kubernetes {said.versions['kubernetes']}, key {said.key}, {len(said.files)} files of {size} MiB"
+
+
+def _say(text: str) -> None:
+    print(f"  ...      {text}", flush=True)

@@ -36,6 +36,8 @@ def test_an_unknown_cluster_is_refused_by_every_task(task: str) -> None:
         (["up", "--workers=99"], 2, "must be 9 or less"),
         (["test", "--only=labz"], 2, 'did you mean "labs"?'),
         (["completion", "bsh"], 2, 'did you mean "bash"?'),
+        (["artifacts.bundle", "no/folder/bundle"], 2, "needed: a folder to write the bundle to"),
+        (["artifacts.unbundle", "README.md"], 2, "README.md, which is no bundle"),
         (["upp"], 1, "No idea what 'upp' is!"),
         (["up", "--wrkers=2"], 1, "No idea what '--wrkers' is!"),
     ],
@@ -47,7 +49,10 @@ def test_a_slip_is_answered_in_words(words: list[str], code: int, said: str) -> 
     assert "Traceback" not in refused.stdout + refused.stderr
 
 
-@pytest.mark.parametrize("task", ["up", "status", "down", "shell", "completion", "lint", "setup", "test", "lock"])
+TASKS = ["up", "status", "down", "shell", "completion", "lint", "setup", "test", "lock"]
+
+
+@pytest.mark.parametrize("task", [*TASKS, "artifacts.bundle", "artifacts.unbundle"])
 def test_help_of_a_task_shows_examples(task: str) -> None:
     helped = typed("--help", task)
     assert helped.returncode == 0

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
 import subprocess
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from kubelab import bootstrap
+from kubelab.bundle import making
+from kubelab.bundle.archive import Manifest
 from kubelab.paths import ROOT
 
 PINS = (ROOT / "requirements.txt").read_text()
@@ -20,9 +25,10 @@ PINS = (ROOT / "requirements.txt").read_text()
 def clone(tmp_path: Path) -> Path:
     """A copy of what the launcher needs, with pins for itself only: enough to start, and quick."""
     folder = tmp_path / "clone"
-    (folder / "kubelab").mkdir(parents=True)
-    shutil.copy(ROOT / "invoke", folder)
-    shutil.copy(ROOT / "kubelab/bootstrap.py", folder / "kubelab")
+    (folder / "kubelab/bundle").mkdir(parents=True)
+    modules = ("__init__", "bootstrap", "paths", "turn", "bundle/__init__", "bundle/archive", "bundle/unpack")
+    for name in ("invoke", *(f"kubelab/{module}.py" for module in modules)):
+        shutil.copy(ROOT / name, folder / name)
     pins = "".join(bootstrap.requirement_block(name, PINS) for name in ("invoke", "uv"))
     (folder / "requirements.txt").write_text(pins)
     (folder / "tasks.py").write_text(
@@ -31,8 +37,10 @@ def clone(tmp_path: Path) -> Path:
     return folder
 
 
-def start(clone: Path, *words: str, cwd: Path | None = None, path: str = "") -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "PATH": path or os.environ["PATH"]}
+def start(
+    clone: Path, *words: str, cwd: Path | None = None, path: str = "", more: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "PATH": path or os.environ["PATH"], **(more or {})}
     return subprocess.run([clone / "invoke", *words], cwd=cwd, env=env, capture_output=True, text=True, check=False)
 
 
@@ -114,7 +122,9 @@ def test_a_venv_of_another_folder_is_not_kept(clone: Path, monkeypatch: pytest.M
     (clone / ".venv/bin").mkdir(parents=True)
     (clone / ".venv/bin/python").touch()
     assert not bootstrap.may_keep_venv()
-    bootstrap.STAMP.write_text(f"{bootstrap.ROOT}\nold pins\n")
+    bootstrap.STAMP.write_text(f"{ROOT}\nold pins\n")
+    assert not bootstrap.may_keep_venv(), "made from a bundle: it cannot install"
+    (clone / ".venv/bin/pip").touch()
     assert bootstrap.may_keep_venv()
     assert not bootstrap.is_complete()
     bootstrap.STAMP.write_text(f"/elsewhere\n{PINS}")
@@ -129,3 +139,65 @@ def test_what_cannot_be_installed_ends_without_a_traceback(clone: Path) -> None:
     assert "could not prepare .venv" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert not (clone / ".venv/.complete").exists()
+
+
+@pytest.fixture
+def bundle(clone: Path, tmp_path: Path) -> Path:
+    """A bundle of the wheels of the clone's two pins."""
+    pins = clone / "requirements.txt"
+    key = hashlib.sha256(pins.read_bytes()).hexdigest()[:16]
+    wheels = tmp_path / "source/wheels" / key
+    words = [
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--require-hashes",
+        "--dest",
+        str(wheels),
+        "-r",
+        str(pins),
+    ]
+    subprocess.run([sys.executable, *words], check=True)
+    manifest = Manifest("key", key, "abc", {}, making.files([wheels], tmp_path / "source"))
+    making.write(tmp_path / "bundle", manifest, tmp_path / "source")
+    (clone / "tasks.py").write_text(
+        "from invoke import Collection, task\n\n\n@task\ndef unbundle(c, file):\n    print('unpacks', file)\n\n\n"
+        "namespace = Collection()\nnamespace.add_collection(Collection('artifacts', unbundle))\n"
+    )
+    return tmp_path / "bundle"
+
+
+def without_a_network(tmp_path: Path) -> dict[str, str]:
+    """No mirror answers, and no cache has what was downloaded before."""
+    nobody = "http://127.0.0.1:9"
+    caches = {name: str(tmp_path / "cache") for name in ("XDG_CACHE_HOME", "UV_CACHE_DIR", "PIP_CACHE_DIR")}
+    return {**caches, "PIP_INDEX_URL": nobody, "PIP_FIND_LINKS": "", "UV_DEFAULT_INDEX": nobody, "PIP_RETRIES": "0"}
+
+
+def test_a_bundle_is_all_that_the_first_start_needs(clone: Path, bundle: Path, tmp_path: Path) -> None:
+    offline = without_a_network(tmp_path)
+    first = start(clone, "artifacts.unbundle", "bundle", cwd=tmp_path, more=offline)
+    assert (first.stdout, first.returncode) == ("unpacks bundle\n", 0), first.stderr
+    shutil.rmtree(clone / ".venv")
+    again = start(clone, "--version", more=offline)
+    assert again.returncode == 0, "the cache keeps what .venv is made from"
+    assert "preparing .venv" in again.stderr
+
+
+def test_a_bundle_that_is_damaged_or_of_other_pins_makes_no_venv(clone: Path, bundle: Path, tmp_path: Path) -> None:
+    offline = without_a_network(tmp_path)
+    pins = (clone / "requirements.txt").read_text()
+    (clone / "requirements.txt").write_text(f"{pins}# changed\n")
+    other = start(clone, "artifacts.unbundle", str(bundle), more=offline)
+    (clone / "requirements.txt").write_text(pins)
+    content = bytearray(bundle.read_bytes())
+    content[len(content) // 2] ^= 1
+    bundle.write_bytes(content)
+    damaged = start(clone, "artifacts.unbundle", str(bundle), more=offline)
+    assert "its requirements.txt is another one\nneeded: " in other.stderr
+    assert "is damaged" in damaged.stderr
+    assert other.returncode == damaged.returncode == 2
+    assert not (clone / ".venv").exists()
+    assert not (tmp_path / "cache/kubelab").exists()
