@@ -141,6 +141,13 @@ def check(path: Path, tell: Tell = lambda *_: None) -> Manifest:
     return said
 
 
+def seal(path: Path) -> str:
+    """Returns the digest over a bundle that was checked: what tells it from every other."""
+    with opened(path) as tar:
+        content = tar.extractfile(SEAL)
+        return content.read().decode() if content else ""
+
+
 def _in_cache(path: str) -> bool:
     words = path.split("/")
     return words[0] in FOLDERS and len(words) > 1 and all(re.fullmatch(r"(?!\.)[\w.+~@-]+", word) for word in words)

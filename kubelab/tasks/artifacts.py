@@ -58,7 +58,7 @@ def bundle(_: Context, file: str) -> None:
         versions={name: part["version"] for name, part in contents["versions"].items()},
         files=making.files(folders, cache_dir()),
     )
-    seal = making.write(target, manifest, cache_dir(), Meter("packing, usually 2 min"))
+    seal = making.write(target, manifest, cache_dir(), Meter("packing, usually 1 min"))
     print(f"written: {target} ({target.stat().st_size >> 20} MiB), {_in_words(manifest)}")
     print(f"its SHA-256, which the other machine shows too: {seal}")
     print(f"try there, in this copy of kubelab:\n  ./invoke artifacts.unbundle {target.name}\n  ./invoke up")
@@ -92,7 +92,7 @@ def unbundle(_: Context, file: str) -> None:
     except archive.Unusable as unusable:
         raise Refusal(unusable.found, unusable.needed, unusable.change) from None
     print(f"in the cache: {_in_words(said)}; new were {len(wanted)} of {len(said.files)} files")
-    print("try next:\n  ./invoke up")
+    print(f"its SHA-256: {archive.seal(path)}\ntry next:\n  ./invoke up")
 
 
 def _contents(playbook_name: str) -> dict[str, Any]:
