@@ -6,6 +6,7 @@ import fcntl
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -113,7 +114,16 @@ def steps_alone() -> list[Step]:
         Step("unit tests", typed(*unit), part="unit"),
         *(Step(f"scenario {name}", typed(*MOLECULE, name), part="roles") for name in roles),
         *(Step(f"scenario {name}", typed(*MOLECULE, name), part=name) for name in sorted(scenarios & PARTS.keys())),
+        Step("a cluster from a bundle, without a network", offline, part="offline"),
     ]
+
+
+def offline() -> str:
+    """Makes a bundle and lives on it; neither stays."""
+    with tempfile.TemporaryDirectory(prefix="bundle-", dir=cache_dir()) as folder:
+        bundle = f"{folder}/kubelab.bundle"
+        made = typed("invoke", "artifacts.bundle", bundle)()
+        return made or typed("python", "-m", "kubelab.offline.proof", bundle)()
 
 
 def steps_of_a_cluster() -> list[Step]:
