@@ -177,6 +177,7 @@ def main() -> int:
         return 2
     except subprocess.CalledProcessError as error:
         say(f"could not prepare .venv: `{' '.join(error.cmd)}` ended with {error.returncode}; see its words above")
+        say("where no package mirror answers, a bundle has what is needed: ./invoke artifacts.unbundle FILE")
         return 2
     except KeyboardInterrupt:
         say("stopped; the next start begins again where this one was")

@@ -111,8 +111,11 @@ def _contents(playbook_name: str) -> dict[str, Any]:
 
 
 def _in_words(said: Manifest) -> str:
+    """Names also the systems that it has an engine for: on others there must be one already."""
     size = sum(file.size for file in said.files) >> 20
-    return f"Kubernetes {said.versions['kubernetes']}, key {said.key}, {len(said.files)} files of {size} MiB"
+    engines = sorted({file.path.split("/")[1] for file in said.files if file.path.startswith("packages/")})
+    engine = f"engine for {' and '.join(engines) or 'no system'}"
+    return f"Kubernetes {said.versions['kubernetes']}, {engine}, key {said.key}, {len(said.files)} files of {size} MiB"
 
 
 def _say(text: str) -> None:
