@@ -23,8 +23,11 @@ def unit(file: File) -> str:
 
 
 def missing(said: Manifest, cache: Path) -> list[File]:
-    """Returns what of the bundle the cache lacks. The engine's packages have no key in their name: today's count."""
-    return [file for file in said.files if file.path.startswith("packages/") or not (cache / unit(file)).exists()]
+    """Returns what of the bundle the cache lacks. Packages have no key in their name: they are compared."""
+    compared = [file for file in said.files if file.path.startswith("packages/")]
+    lacking = {unit(file) for file in said.files if not (cache / unit(file)).exists()}
+    lacking |= {unit(file) for file in compared if not archive.has(cache / file.path, file)}
+    return [file for file in said.files if unit(file) in lacking]
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from kubelab.offline.asker import asker
 
 NAMES_PORT, TCP_PORT, UDP_PORT = 53, 15001, 15002
 ORIGINAL_DESTINATION = 80  # linux/netfilter_ipv4.h, and the same number for IPv6
+ASKED = (socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO)
 TYPES = {1: "A", 5: "CNAME", 6: "SOA", 12: "PTR", 13: "HINFO", 16: "TXT", 28: "AAAA", 33: "SRV", 65: "HTTPS"}
 
 USUAL = {
@@ -74,12 +75,15 @@ class Recorder:
 
     def _names(self, ready: threading.Event) -> None:
         with _bound(socket.SOCK_DGRAM, NAMES_PORT) as server:
+            server.setsockopt(*ASKED, 1)
             ready.set()
             while True:
-                packet, sender = server.recvfrom(4096)
+                packet, more, _, sender = server.recvmsg(4096, 256)
+                # An answer is taken only from the address that was asked; of the link there is nothing to say.
+                asked = [(level, kind, data[:16] + bytes(4)) for level, kind, data in more]
                 try:
                     self._note(f"looks up {question(packet)}", sender)
-                    server.sendto(refusal(packet), sender)
+                    server.sendmsg([refusal(packet)], asked, 0, sender)
                 except (ValueError, IndexError, struct.error):
                     self._note("asks a name server what cannot be read", sender)
 
