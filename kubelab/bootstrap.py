@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-# Run as a script, Python looks for modules beside it only.
-sys.path.append(str(Path(__file__).resolve().parent.parent))
+# Run as a script, Python looks for modules beside it only. In front: PYTHONPATH may lead to another copy.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from kubelab.bundle import archive, unpack
 from kubelab.paths import ROOT, cache_dir, requirements_key, wheels_dir
 
