@@ -22,12 +22,13 @@ NAME = "Hostname: "
 """Begins the line in which our programs say the name of their Pod."""
 
 # One line a request: when it was sent, when it ended, curl's exit code, the body with commas for its line ends.
+# Times are those since the start of the machine: nobody sets that clock, and the smallest shell can read it.
 LOOP = """
 end=$(($(date +%s) + {limit}))
 touch {flag}
 while [ -e {flag} ] && [ "$(date +%s)" -lt "$end" ]; do
-  sent=$(date +%s.%N); body=$(curl -sf -m {seconds} {url}); code=$?
-  printf '%s %s %s %s\\n' "$sent" "$(date +%s.%N)" "$code" "$(printf %s "$body" | tr '\\n' ',')"
+  read -r sent _ < /proc/uptime; body=$(curl -sf -m {seconds} {url}); code=$?; read -r ended _ < /proc/uptime
+  printf '%s %s %s %s\\n' "$sent" "$ended" "$code" "$(printf %s "$body" | tr '\\n' ',')"
   sleep {rest}
 done
 """
@@ -35,7 +36,7 @@ done
 
 @dataclass(frozen=True)
 class Request:
-    """One request: when it was sent and when it ended, in seconds of the place's clock, and what came back."""
+    """One request: when it was sent and when it ended, in seconds since the place was started, and what came back."""
 
     sent: float
     ended: float
@@ -132,7 +133,7 @@ class Prober:
 
     def _keep(self, label: str, url: str, watch: Watch) -> None:
         address = url.removeprefix("http://").rstrip("/")
-        last = next((request.name for request in reversed(watch.requests) if request.body is not None), "")
+        last = watch.requests[-1].name if watch.requests else ""
         node = self.kubectl.run(f"get pod {last} -o jsonpath={{.spec.nodeName}}").stdout.strip() if last else ""
         where = f"{last} on {node}" if node else last
         self.outages.append(Outage(label, address, watch.sent, watch.lost, round(watch.gap, 1), where))

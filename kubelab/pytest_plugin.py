@@ -20,6 +20,7 @@ from kubelab.kubectl import Kubectl
 from kubelab.prober import Prober
 from kubelab.reach import Reach
 from kubelab.results import Check, Outcome, Results
+from kubelab.twins import Twins
 from kubelab.viewpoints import PROBE_POD, Reachable, Viewpoint
 from kubelab.waiting import Patience, busy, wait_until
 
@@ -192,3 +193,14 @@ def eventually(run: Run) -> Callable[..., Any]:
         return seen
 
     return look_until
+
+
+@pytest.fixture(scope="session")
+def twins(
+    kubectl: Kubectl, reachable: Reachable, eventually: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> Generator[Twins]:
+    """`twins.make("helloworld", replicas=2, image=...)` copies a Deployment, to be broken and deleted by a check."""
+    address = reachable.address(reachable.group("control_planes")[0])
+    made = Twins(kubectl, eventually, address, tmp_path_factory.mktemp("twins"))
+    yield made
+    made.remove()

@@ -34,7 +34,7 @@ class Outage:
     lost: int
     gap: float
     answered_by: str
-    """Who gave the last answer, and on which node it runs; '' when nobody did."""
+    """Who answered the last request, and on which node it runs; '' when nobody did."""
 
 
 @dataclass
