@@ -7,18 +7,25 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
 ask() {
-  if curl -sf -m 2 "$address" > "$folder/answer"; then
-    sed -n 's/^Version: //p' "$folder/answer" >> "$folder/versions"
+  curl -sf -m 2 "$address" > "$folder/answer" && sed -n 's/^Version: //p' "$folder/answer" >> "$folder/versions"
+}
+
+tries=0
+until ask; do # Silence proves nothing where nobody has answered before.
+  if [ "$((tries += 1))" -eq 20 ]; then
+    echo "nobody answers at $address, before anything has happened"
+    exit 1
+  fi
+  sleep 0.5
+done
+
+while [ ! -e "$folder/end" ]; do
+  if ask; then
     since=
   else
     since=${since:-$(date +%s)}
     echo $(($(date +%s) - since + 1)) >> "$folder/lost"
   fi
-}
-
-ask # Before anything happens.
-while [ ! -e "$folder/end" ]; do
-  ask
   sleep 0.1
 done &
 eval "$2"

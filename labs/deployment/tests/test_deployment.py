@@ -51,14 +51,20 @@ def turn(twin, image):
     twin.kubectl(f"set image deployment {twin.name} *={image}")
 
 
+def listen(twin, number, place):
+    """Waits until Pods of version 1.0 listen, which without a readiness probe nobody says of them. Returns them."""
+    found = twin.settle(number, V1)
+    twin.eventually(lambda: len(place.get_many(twin.url, AGAIN)) == AGAIN, seconds=STEP)
+    return found
+
+
 def uids(found):
     return {item["metadata"]["uid"] for item in found.values()}
 
 
 @pytest.fixture(scope="module")
 def scaled(twin, prober, outside):
-    """What was seen when one Pod became four."""
-    before, answered = twin.settle(1, V1), set()
+    before, answered = listen(twin, 1, outside), set()
 
     def meet():
         answered.update(line for body in outside.get_many(twin.url, MANY) for line in body.splitlines())
@@ -73,11 +79,9 @@ def scaled(twin, prober, outside):
 
 def update(twin, number, prober, pod, label):
     """What was seen when version 1.0 became 2.0, asked from outside, and an old Pod directly from another Pod."""
-    before = twin.settle(number, V1)
+    before = listen(twin, number, prober.place)
     address = next(iter(before.values()))["status"]["podIP"]
     direct = Prober(pod, [], twin.kubectl)
-    # Without a readiness probe it is not known that they listen.
-    twin.eventually(lambda: len(prober.place.get_many(twin.url, AGAIN)) == AGAIN, seconds=STEP)
     looked = [time.monotonic()]
 
     def taken_out():
@@ -124,7 +128,6 @@ def undone(twin, stalled):
 
 @pytest.fixture(scope="module")
 def restored(twin, undone):
-    """Pods of version 1.0 and all ReplicaSets, after the very first version was asked for again."""
     twin.kubectl(f"rollout undo deployment {twin.name} --to-revision 1")
     pods = twin.eventually(lambda: [name for name, item in twin.pods().items() if is_ready(item, V1)], seconds=STEP)
     return SimpleNamespace(pods=pods, sets=twin.replica_sets())
@@ -167,7 +170,6 @@ def test_an_update_replaces_all_pods(updated):
     assert not uids(updated.before) & uids(updated.after), "some Pods are the old ones"
     name = updated.former["metadata"]["name"]
     assert V1 in updated.sets, f"the former ReplicaSet {name} is gone"
-    assert updated.sets[V1]["metadata"]["name"] == name != updated.sets[V2]["metadata"]["name"]
     assert updated.sets[V1]["spec"]["replicas"] == 0, f"the former ReplicaSet {name} still has Pods"
 
 
@@ -218,8 +220,6 @@ def test_undo_brings_the_former_replicaset_back(updated, restored):
     former, now = updated.former["metadata"], restored.sets[V1]["metadata"]
     assert now["uid"] == former["uid"], f"another ReplicaSet was made: {now['name']}, the former was {former['name']}"
     assert restored.pods, "none of its Pods is ready"
-    others = [name for name in restored.pods if not name.startswith(f"{former['name']}-")]
-    assert not others, f"not of this ReplicaSet: {', '.join(others)}"
 
 
 def test_an_old_pod_goes_on_for_a_while(updated):
