@@ -16,6 +16,8 @@ from kubelab.waiting import wait_until
 
 LIMIT = 400
 """Seconds after which requests end by themselves, if nobody is left to end them."""
+BEFORE = 5
+"""How many times the limit of a request somebody may take to answer before anything happens."""
 REST = 0.1
 """Seconds between two requests."""
 NAME = "Hostname: "
@@ -109,11 +111,13 @@ class Prober:
     def during(self, label: str, url: str) -> Iterator[Watch]:
         """Sends requests as long as the block lasts, and keeps what it cost.
 
-        Raises AssertionError when nobody answers before anything has happened: that would prove nothing.
+        Raises AssertionError when nobody answers before anything has happened: that would prove nothing. What has just
+        been made may take a moment until the nodes know of it.
         """
         flag = f"/tmp/kubelab-prober-{time.time_ns()}"
         loop = LOOP.format(flag=flag, url=shlex.quote(url), seconds=self.place.cluster.seconds, rest=REST, limit=LIMIT)
-        before = self.place.get(url)
+        patience = BEFORE * self.place.cluster.seconds
+        before = wait_until(lambda: self.place.get(url), lambda answer: answer.status is not None, seconds=patience)
         assert before.status is not None, f"{url} does not answer before anything happens: {before.reason}"
         watch = Watch()
         with ThreadPoolExecutor(max_workers=1) as pool:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from kubelab import report
+from kubelab import prober, report
 from kubelab.prober import Prober, Request, longest_silence, parse
 from kubelab.results import Outage
 from kubelab.viewpoints import Answer
@@ -76,7 +76,8 @@ def test_requests_are_sent_as_long_as_something_happens(tmp_path: Path) -> None:
     assert [(one.lost, one.answered_by) for one in outages] == [(watch.lost, "one on worker")]
 
 
-def test_what_does_not_answer_beforehand_cannot_be_watched() -> None:
+def test_what_does_not_answer_beforehand_cannot_be_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prober, "BEFORE", 0)
     place: Any = Here(None)
     watching = Prober(place, [], SimpleNamespace()).during("x", "http://nowhere")  # type: ignore[arg-type]
     with pytest.raises(AssertionError, match="does not answer before anything happens: refused"), watching:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from kubelab.prober import Request, Watch
 from kubelab.twins import LABEL, Twin, Twins, copy_of, is_ready
 
 ORIGINAL: dict[str, Any] = {
@@ -61,6 +63,32 @@ def test_it_has_settled_when_the_asked_pods_are_there_and_no_others() -> None:
     ):
         with pytest.raises(AssertionError, match=r"2 Pods of web-twin shall be ready x:1; there are: a"):
             twin_with(*pods).settle(2, "x:1")
+
+
+@pytest.mark.parametrize(("answered", "went_on"), [([True, True, True], 3.0), ([True, False, False], 1.0)])
+def test_an_update_says_for_how_long_an_old_pod_went_on(
+    monkeypatch: pytest.MonkeyPatch, answered: list[bool], went_on: float
+) -> None:
+    old = Watch([Request(n, n + 1.0, "x" if good else None) for n, good in enumerate(answered)])
+    prober: Any = SimpleNamespace(place=SimpleNamespace(get_many=lambda *_: []), during=lambda *_: nullcontext(Watch()))
+    monkeypatch.setattr("kubelab.twins.Prober", lambda *_: SimpleNamespace(during=lambda *_: nullcontext(old)))
+    before = pod("a")
+    before["status"]["podIP"] = "10.1.0.2"
+    pods = [before]
+
+    class Kubectl:
+        def __call__(self, command: str) -> None:
+            assert command == "set image deployment web-twin *=x:2"
+            pods[:] = [pod("b", image="x:2")]
+
+        def json(self, command: str) -> Any:
+            return pods if command.startswith("get pods") else []
+
+    kubectl: Any = Kubectl()
+    twin = Twin("web-twin", "http://x", kubectl, lambda look, *_, seconds: look())
+    seen = twin.update(1, "x:1", "x:2", prober, prober.place, "x")
+    assert (list(seen.before), list(seen.after)) == (["a"], ["b"])
+    assert seen.went_on == pytest.approx(went_on, abs=0.5)
 
 
 def test_it_is_made_with_a_port_of_the_nodes_and_goes_again(tmp_path: Path) -> None:
