@@ -26,9 +26,10 @@ def only(found):
     return next(iter(found.values()))
 
 
-def assert_outage_ended(watch):
+def assert_outage_ended(seen):
+    watch = seen.watch
     assert watch.lost, f"of {watch.sent} requests none was lost: it was not gone at all"
-    assert watch.requests[-1].body is not None, f"nobody answers any more, for {watch.gap:.1f} s now"
+    assert seen.answers_again, f"nobody answers any more, for {watch.gap:.1f} s now"
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,13 @@ def twin(twins):
 
 
 @pytest.fixture(scope="module")
-def ail(prober, inside, outside, eventually):
+def answers(outside, eventually):
+    """Whether a twin answers outside, sooner or later."""
+    return lambda twin: eventually(lambda: outside.get(twin.url).status, seconds=STEP)
+
+
+@pytest.fixture(scope="module")
+def ail(prober, inside, answers, eventually):
     """Does something to the program of a twin with one Pod, and waits until it was started again and answers."""
 
     def do(twin, label, command):
@@ -50,10 +57,10 @@ def ail(prober, inside, outside, eventually):
         with prober.during(label, twin.url) as watch:
             inside(before["metadata"]["name"]).run(command)
             found = eventually(twin.pods, is_back, seconds=STEP)
-            eventually(lambda: is_back(found) and outside.get(twin.url).status)
+            answers_again = is_back(found) and answers(twin)
         if not is_back(found):
             inside(before["metadata"]["name"]).run(GO_ON)
-        return SimpleNamespace(before=before, after=only(found), watch=watch)
+        return SimpleNamespace(before=before, after=only(found), watch=watch, answers_again=answers_again)
 
     return do
 
@@ -64,28 +71,32 @@ def killed(twin, ail):
 
 
 @pytest.fixture(scope="module")
-def lonely_url(kubectl, reachable):
+def lonely_url(kubectl, reachable, tmp_path_factory):
+    """Where the bare Pod answers outside. In the end it is made again, as it was."""
+    item = kubectl.json("get pod lonely")
     port = kubectl.json("get service lonely")["spec"]["ports"][0]["nodePort"]
-    return f"http://{reachable.address(reachable.group('control_planes')[0])}:{port}"
+    yield f"http://{reachable.address(reachable.group('control_planes')[0])}:{port}"
+    item["metadata"] = {key: item["metadata"][key] for key in ("name", "labels")}
+    del item["spec"]["nodeName"], item["status"]
+    path = tmp_path_factory.mktemp("lonely") / "lonely.json"
+    path.write_text(json.dumps(item))
+    if kubectl.run("get pod lonely").returncode:
+        kubectl(f"create --filename {path}")
 
 
 @pytest.fixture(scope="module")
-def deleted(kubectl, killed, twin, prober, outside, eventually, lonely_url, tmp_path_factory):
+def deleted(kubectl, killed, twin, prober, answers, lonely_url):
     """What was seen when a bare Pod and one of a Deployment were deleted, until the latter has been replaced."""
-    before, bare = only(twin.settle(1)), kubectl.json("get pod lonely")
+    before = only(twin.settle(1))
     with prober.during("a bare Pod is deleted", lonely_url) as silence:
         kubectl("delete pod lonely")
         with prober.during("a Pod of a Deployment is deleted", twin.url) as watch:
             kubectl(f"delete pod {before['metadata']['name']}")
-            after = twin.settle(1)
-            eventually(lambda: outside.get(twin.url).status)
+            after = only(twin.settle(1))
+            answers_again = answers(twin)
         left = kubectl.pods("run=lonely")
-    path = tmp_path_factory.mktemp("lonely") / "lonely.json"
-    metadata = {key: bare["metadata"][key] for key in ("name", "labels")}
-    spec = {key: value for key, value in bare["spec"].items() if key != "nodeName"}
-    path.write_text(json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}))
-    kubectl(f"create --filename {path}")
-    return SimpleNamespace(before=before, after=only(after), watch=watch, silence=silence, left=left)
+    seen = SimpleNamespace(before=before, after=after, watch=watch, answers_again=answers_again)
+    return SimpleNamespace(seen=seen, silence=silence, left=left)
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +160,7 @@ def test_a_killed_process_is_started_again(killed):
     count = restarts(killed.after) - restarts(killed.before)
     assert count == 1, f"its containers were started again {count} times"
     assert killed.after["spec"]["nodeName"] == killed.before["spec"]["nodeName"]
-    assert_outage_ended(killed.watch)
+    assert_outage_ended(killed)
 
 
 def test_a_deleted_pod_of_a_deployment_is_replaced(deleted):
@@ -157,11 +168,12 @@ def test_a_deleted_pod_of_a_deployment_is_replaced(deleted):
 
     `kubectl get pods -o wide` before and after: name, address, and the node where the new one runs.
     """
-    assert not same(deleted.before, deleted.after), "it is the same Pod"
-    name = deleted.after["metadata"]["name"]
-    assert name != deleted.before["metadata"]["name"], f"its name is {name} again"
-    assert restarts(deleted.after) == 0, f"{name} has been started again"
-    assert_outage_ended(deleted.watch)
+    seen = deleted.seen
+    assert not same(seen.before, seen.after), "it is the same Pod"
+    name = seen.after["metadata"]["name"]
+    assert name != seen.before["metadata"]["name"], f"its name is {name} again"
+    assert restarts(seen.after) == 0, f"{name} has been started again"
+    assert_outage_ended(seen)
 
 
 def test_a_deleted_bare_pod_stays_gone(deleted):
@@ -182,7 +194,7 @@ def test_a_program_that_hangs_is_started_again(hung, kubectl, eventually):
     count = restarts(hung.after) - restarts(hung.before)
     assert count == 1, f"its containers were started again {count} times"
     assert same(hung.before, hung.after), "it is another Pod now"
-    assert_outage_ended(hung.watch)
+    assert_outage_ended(hung)
     fields = f"--field-selector involvedObject.name={hung.after['metadata']['name']}"
 
     def told():
@@ -227,4 +239,4 @@ def test_your_phoenix_comes_back(twins, ail):
     """
     seen = ail(twins.make("phoenix", 1, command=PROGRAM, args=[]), "your phoenix hangs", HANG)
     assert restarts(seen.after) == restarts(seen.before) + 1, "its program still hangs"
-    assert_outage_ended(seen.watch)
+    assert_outage_ended(seen)
