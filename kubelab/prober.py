@@ -108,16 +108,18 @@ class Prober:
     kubectl: Kubectl
 
     @contextmanager
-    def during(self, label: str, url: str) -> Iterator[Watch]:
+    def during(self, label: str, url: str, patience: int = 1) -> Iterator[Watch]:
         """Sends requests as long as the block lasts, and keeps what it cost.
+
+        With more `patience` a slow answer is none that is lost; a silence is then seen less exactly.
 
         Raises AssertionError when nobody answers before anything has happened: that would prove nothing. What has just
         been made may take a moment until the nodes know of it.
         """
         flag = f"/tmp/kubelab-prober-{time.time_ns()}"
-        loop = LOOP.format(flag=flag, url=shlex.quote(url), seconds=self.place.cluster.seconds, rest=REST, limit=LIMIT)
-        patience = BEFORE * self.place.cluster.seconds
-        before = wait_until(lambda: self.place.get(url), lambda answer: answer.status is not None, seconds=patience)
+        seconds = self.place.cluster.seconds
+        loop = LOOP.format(flag=flag, url=shlex.quote(url), seconds=patience * seconds, rest=REST, limit=LIMIT)
+        before = wait_until(lambda: self.place.get(url), lambda seen: seen.status is not None, seconds=BEFORE * seconds)
         assert before.status is not None, f"{url} does not answer before anything happens: {before.reason}"
         watch = Watch()
         with ThreadPoolExecutor(max_workers=1) as pool:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import secrets
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from kubelab.kubectl import Kubectl
-from kubelab.prober import Prober, Watch
+from kubelab.prober import Prober
 from kubelab.viewpoints import Viewpoint
 
 LABEL = "kubelab.dev/twin"
@@ -43,17 +42,6 @@ def copy_of(deployment: Object, name: str, replicas: int, **container: Any) -> O
     spec["template"]["spec"]["containers"][0].update(container)
     metadata = {"name": name, "labels": {LABEL: ""}}
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
-
-
-@dataclass
-class Update:
-    """What was seen when a Deployment was given another image."""
-
-    before: dict[str, Object]
-    after: dict[str, Object]
-    watch: Watch
-    went_on: float
-    """Seconds for which an old Pod, asked directly, answered when it was no endpoint any more."""
 
 
 @dataclass
@@ -103,24 +91,15 @@ class Twin:
     def turn(self, image: str) -> None:
         self.kubectl(f"set image deployment {self.name} *={image}")
 
-    def update(self, number: int, image: str, to: str, prober: Prober, pod: Viewpoint, label: str) -> Update:
-        """Replaces its Pods while requests come from outside, and to one of the old ones from a Pod."""
-        before = self.listen(number, image, prober.place)
-        address = next(iter(before.values()))["status"]["podIP"]
-        direct = Prober(pod, [], self.kubectl)
-        looked = [time.monotonic()]
-
-        def taken_out() -> bool:
-            looked.append(time.monotonic())
-            return address not in self.endpoints()
-
-        with prober.during(label, self.url) as watch, direct.during(label, f"http://{address}:8080") as old:
-            self.turn(to)
-            self.eventually(taken_out, seconds=STEP)
-            after = self.settle(number, to)
-        begun = old.requests[0].sent
-        ended = max([request.ended for request in old.requests if request.body is not None], default=begun)
-        return Update(before, after, watch, (ended - begun) - (looked[-1] - looked[0]))
+    def end_one(self, place: Viewpoint) -> float:
+        """Deletes one of its Pods; returns for how many seconds that still answered, asked directly from a Pod."""
+        name, item = next((name, item) for name, item in self.pods().items() if is_ready(item))
+        address = item["status"]["podIP"]
+        with Prober(place, [], self.kubectl).during(name, f"http://{address}:8080") as watch:
+            self.kubectl(f"delete pod {name} --wait=false")
+            self.eventually(lambda: name not in self.pods() and address not in self.endpoints(), seconds=STEP)
+        answered = [request for request in watch.requests if request.name == name]
+        return answered[-1].ended - answered[0].sent if answered else 0.0
 
 
 @dataclass

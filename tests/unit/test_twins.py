@@ -65,30 +65,28 @@ def test_it_has_settled_when_the_asked_pods_are_there_and_no_others() -> None:
             twin_with(*pods).settle(2, "x:1")
 
 
-@pytest.mark.parametrize(("answered", "went_on"), [([True, True, True], 3.0), ([True, False, False], 1.0)])
-def test_an_update_says_for_how_long_an_old_pod_went_on(
-    monkeypatch: pytest.MonkeyPatch, answered: list[bool], went_on: float
+@pytest.mark.parametrize(("answered", "seconds"), [([True, True, False], 2.0), ([False], 0.0)])
+def test_a_pod_that_ends_is_asked_as_long_as_it_is_there(
+    monkeypatch: pytest.MonkeyPatch, answered: list[bool], seconds: float
 ) -> None:
-    old = Watch([Request(n, n + 1.0, "x" if good else None) for n, good in enumerate(answered)])
-    prober: Any = SimpleNamespace(place=SimpleNamespace(get_many=lambda *_: []), during=lambda *_: nullcontext(Watch()))
-    monkeypatch.setattr("kubelab.twins.Prober", lambda *_: SimpleNamespace(during=lambda *_: nullcontext(old)))
-    before = pod("a")
-    before["status"]["podIP"] = "10.1.0.2"
-    pods = [before]
+    watch = Watch([Request(n, n + 1.0, "Hostname: a," if good else None) for n, good in enumerate(answered)])
+    monkeypatch.setattr("kubelab.twins.Prober", lambda *_: SimpleNamespace(during=lambda *_: nullcontext(watch)))
+    ending = pod("a")
+    ending["status"]["podIP"] = "10.1.0.2"
+    pods, typed = [ending], []
 
     class Kubectl:
         def __call__(self, command: str) -> None:
-            assert command == "set image deployment web-twin *=x:2"
-            pods[:] = [pod("b", image="x:2")]
+            typed.append(command)
+            pods.clear()
 
         def json(self, command: str) -> Any:
-            return pods if command.startswith("get pods") else []
+            return list(pods) if command.startswith("get pods") else []
 
     kubectl: Any = Kubectl()
-    twin = Twin("web-twin", "http://x", kubectl, lambda look, *_, seconds: look())
-    seen = twin.update(1, "x:1", "x:2", prober, prober.place, "x")
-    assert (list(seen.before), list(seen.after)) == (["a"], ["b"])
-    assert seen.went_on == pytest.approx(went_on, abs=0.5)
+    place: Any = None
+    assert Twin("web-twin", "http://x", kubectl, lambda look, **_: look()).end_one(place) == seconds
+    assert typed == ["delete pod a --wait=false"]
 
 
 def test_it_is_made_with_a_port_of_the_nodes_and_goes_again(tmp_path: Path) -> None:
