@@ -212,12 +212,12 @@ def test_a_pod_that_is_not_ready_gets_no_requests(unready):
 
     `kubectl get pods` shows 0/1, and Running. `kubectl get endpointslices -o yaml` says ready: false.
     """
-    assert not any(unready.for_it), f"it got {sum(unready.for_it)} of {len(unready.for_it)} requests"
-    assert len(unready.for_it) == REQUESTS, f"only {len(unready.for_it)} of {REQUESTS} requests were answered"
-    assert unready.before["status"]["podIP"] not in unready.endpoints, "it is still an endpoint"
     assert unready.after, "it is gone"
     assert same(unready.before, unready.after), "it was replaced"
     assert restarts(unready.after) == restarts(unready.before), "it was started again"
+    assert not any(unready.for_it), f"it got {sum(unready.for_it)} of {len(unready.for_it)} requests"
+    assert len(unready.for_it) == REQUESTS, f"only {len(unready.for_it)} of {REQUESTS} requests were answered"
+    assert unready.before["status"]["podIP"] not in unready.endpoints, "it is still an endpoint"
     assert unready.directly, "asked directly, it does not answer"
 
 
