@@ -35,6 +35,7 @@ _ANY = {
     "package": r"\(Debian [\w.:+~-]+\)",
     "digest": r"\b(?:sha256:|containerd://)[0-9a-f]{64}\b",
     "age": r"(?<![\w.-])(?:\d+(?: ?ms|[dhms]))+(?![\w.-])",
+    "usage": r"(?<=[m%] )\d+Mi\b|(?<![\w/])\d+%",
 }
 _TOKEN = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in {**_ANY, **_SAME}.items()))
 

@@ -52,6 +52,8 @@ def test_output_that_nothing_has_caused_is_an_error(block: str) -> None:
         ("helloworld-5d4b8c7f9-x2x4z Running", "helloworld-6c5d9f8b7-bcdfg Running"),
         ("10.244.1.5:8080,10.244.2.6:8080", "10.244.2.9:8080,10.244.1.7:8080"),
         ("8080:30123/TCP", "8080:31999/TCP"),
+        ("kubelab-kind-worker 46m 2% 312Mi 1%", "kubelab-kind-worker 1204m 60% 98Mi 0%"),
+        ("Deployment/web cpu: 12%/50%", "Deployment/web cpu: 0%/50%"),
     ],
 )
 def test_what_differs_between_runs_is_forgiven(expected: str, actual: str) -> None:
@@ -67,6 +69,8 @@ def test_what_differs_between_runs_is_forgiven(expected: str, actual: str) -> No
         ("10.244.1.5", "no address"),
         ("listening on port 8080", "listening on port 9090"),
         ("helloworld 1/1", "hello 1/1"),
+        ("Deployment/web cpu: 12%/50%", "Deployment/web cpu: 12%/80%"),
+        ("RWO 10Mi", "RWO 20Mi"),
     ],
 )
 def test_what_the_lesson_states_is_not(expected: str, actual: str) -> None:
