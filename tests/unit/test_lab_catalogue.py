@@ -23,7 +23,6 @@ CLUSTER_SCOPED = {
     "ClusterRoleBinding",
     "IPAddressPool",
     "Namespace",
-    "Node",
     "PersistentVolume",
     "PriorityClass",
     "StorageClass",
