@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from kubelab.kubectl import Kubectl
 from kubelab.results import Outage
-from kubelab.viewpoints import Viewpoint, ViewpointLost
+from kubelab.viewpoints import Viewpoint, ViewpointLost, short
 from kubelab.waiting import wait_until
 
 LIMIT = 400
@@ -138,8 +138,7 @@ class Prober:
             raise ViewpointLost(f"no requests can be sent from {self.place.name}")
 
     def _keep(self, label: str, url: str, watch: Watch) -> None:
-        address = url.removeprefix("http://").rstrip("/")
         last = watch.requests[-1].name if watch.requests else ""
         node = self.kubectl.run(f"get pod {last} -o jsonpath={{.spec.nodeName}}").stdout.strip() if last else ""
         where = f"{last} on {node}" if node else last
-        self.outages.append(Outage(label, address, watch.sent, watch.lost, round(watch.gap, 1), where))
+        self.outages.append(Outage(label, short(url), watch.sent, watch.lost, round(watch.gap, 1), where))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubelab.results import Expected, Probe
-from kubelab.viewpoints import Answer, Viewpoint
+from kubelab.viewpoints import Answer, Viewpoint, short
 from kubelab.waiting import Patience, wait_until
 
 MORE_TRIES = 9
@@ -34,7 +34,7 @@ class Reach:
     def answers(self, label: str, url: str, places: Places, by: Sequence[str]) -> None:
         """The address must answer from every place, with a line that only the Pods in question can know."""
         tokens = list(by)
-        assert tokens, f"nobody is there who could answer at {_short(url)}"
+        assert tokens, f"nobody is there who could answer at {short(url)}"
         self._probe(label, url, places, "answer", lambda place: self._ask(place, url, tokens))
 
     def silent(self, label: str, url: str, places: Places, by: Sequence[str] = ()) -> None:
@@ -63,12 +63,12 @@ class Reach:
         assert listed, "there is no place to look from"
         seen = everywhere(look, listed)
         made = [
-            Probe(label, _short(url), place.place, place.name, expected, text, ok)
+            Probe(label, short(url), place.place, place.name, expected, text, ok)
             for place, (text, ok) in zip(listed, seen, strict=True)
         ]
         self.probes.extend(made)
         wrong = [f"from {probe.at}: {probe.seen}" for probe in made if not probe.ok]
-        assert not wrong, f"{label} ({_short(url)}), expected {_EXPECTED[expected]}, " + "; ".join(wrong)
+        assert not wrong, f"{label} ({short(url)}), expected {_EXPECTED[expected]}, " + "; ".join(wrong)
 
 
 _EXPECTED = {"answer": "an answer of the lab's own Pod", "silence": "no answer"}
@@ -95,7 +95,3 @@ def _summary(answer: Answer, tokens: list[str]) -> str:
 
 def _first_words(body: str) -> str:
     return ", ".join(body.split("\n"))[:80].strip(", ") or "(empty)"
-
-
-def _short(url: str) -> str:
-    return url.removeprefix("http://").rstrip("/")

@@ -54,6 +54,11 @@ class Answer:
         return next((token for token in tokens if token in lines), "")
 
 
+def short(url: str) -> str:
+    """Returns a URL as tables and messages show it."""
+    return url.removeprefix("http://").rstrip("/")
+
+
 def parse_answer(stdout: str, stderr: str) -> Answer | None:
     """Reads the output of `curl -v` and our own last line; None when curl itself was never run."""
     end = _END.search(stderr)
