@@ -147,19 +147,10 @@ def bundle(clone: Path, tmp_path: Path) -> Path:
     pins = clone / "requirements.txt"
     key = hashlib.sha256(pins.read_bytes()).hexdigest()[:16]
     wheels = tmp_path / "source/wheels" / key
-    words = [
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--no-deps",
-        "--require-hashes",
-        "--dest",
-        str(wheels),
-        "-r",
-        str(pins),
-    ]
-    subprocess.run([sys.executable, *words], check=True)
+    # A .venv that was made from a bundle has no pip, but uv, which makes one that has.
+    subprocess.run(["uv", "venv", "--quiet", "--seed", tmp_path / "with-pip"], check=True)
+    words = ["download", "--quiet", "--no-deps", "--require-hashes", f"--dest={wheels}", f"--requirement={pins}"]
+    subprocess.run([tmp_path / "with-pip/bin/pip", *words], check=True)
     manifest = Manifest("key", key, "abc", {}, making.files([wheels], tmp_path / "source"))
     making.write(tmp_path / "bundle", manifest, tmp_path / "source")
     (clone / "tasks.py").write_text(
