@@ -105,6 +105,8 @@ class Lab(_Strict):
     needs: Needs = Needs()
     alone: bool = False
     """Whether it does something to nodes or to the control plane that labs beside it would feel."""
+    slow: bool = False
+    """Whether its checks take a minute and more, and their proof many: the test suite proves it on request."""
     predictions: dict[str, Prediction] = {}
     proves: dict[str, list[str]] = {}
     """Statements of labs/notes.yml by name, and the checks that show each to be true."""

@@ -53,12 +53,13 @@ class Course:
         there = [entry for entry in catalogue.load_all() if entry.ground.namespace in applied(self.cluster)]
         return self._each(there, "lab.reset", lambda job: self._ended(job, "is gone", []))
 
-    def prove(self) -> list[Ended]:
-        """Proves every lab. Whether something is left behind is looked at before and after them all."""
+    def prove(self, quick: bool = True, slow: bool = True) -> list[Ended]:
+        """Proves quick labs, slow ones or all. Whether something is left behind is looked at before and after them."""
+        entries = [entry for entry in catalogue.load_all() if (slow if entry.lab.slow else quick)]
         self.reset()
         inspector = Inspector(self.cluster)
         before = inspector.look_settled()
-        ended = self._each(catalogue.load_all(), "lab.prove", self._proved, "--shared")
+        ended = self._each(entries, "lab.prove", self._proved, "--shared")
         started = time.monotonic()
         left = inspector.difference_from(before)
         told = "something is left behind" if left else "nothing is left behind"

@@ -14,9 +14,23 @@ COLLECTION = "lab"
 @task(
     positional=["lab"],
     optional=["lab"],
-    help={**LAB_HELP, **JOBS_HELP, "shared": "others use the cluster now: do not look whether anything is left"},
+    help={
+        **LAB_HELP,
+        **JOBS_HELP,
+        "shared": "others use the cluster now: do not look whether anything is left",
+        "quick": "without a name: only the labs whose proof takes a few minutes",
+        "slow": "without a name: only the others",
+    },
 )
-def prove(_: Context, lab: str, cluster: str = "kind", shared: bool = False, jobs: int = 0) -> None:
+def prove(
+    _: Context,
+    lab: str,
+    cluster: str = "kind",
+    shared: bool = False,
+    jobs: int = 0,
+    quick: bool = False,
+    slow: bool = False,
+) -> None:
     """Check a lab's checks: they fail on every wrong state, pass on the solution, and nothing is left behind.
 
     Without a name, all labs are proved side by side.
@@ -24,11 +38,12 @@ def prove(_: Context, lab: str, cluster: str = "kind", shared: bool = False, job
     Examples:
       invoke lab.prove pod
       invoke lab.prove --jobs=4
+      invoke lab.prove --quick
     """
     from kubelab import prove
 
     if not lab:
-        side_by_side("prove", cluster, jobs)
+        side_by_side("prove", cluster, jobs, quick=quick or not slow, slow=slow or not quick)
     elif not prove.prove_lab(cluster, ready_for(lab, cluster), shared):
         raise Exit(code=1)
 

@@ -184,14 +184,14 @@ def _checked(entry: Entry, cluster: str, lang: str) -> Results:
     return results
 
 
-def side_by_side(what: str, cluster: str, jobs: int, junit: str = "", json: str = "") -> None:
+def side_by_side(what: str, cluster: str, jobs: int, junit: str = "", json: str = "", **options: bool) -> None:
     """Does one thing with all labs. Ends with 1 when one failed; the files are written also then."""
     from kubelab import course, kubectl, report, together, topology
 
     topology.find(cluster)
     kubectl.require_answer(cluster)
     started = time.monotonic()
-    ended = getattr(course.Course(cluster, jobs or together.usual_number()), what)()
+    ended = getattr(course.Course(cluster, jobs or together.usual_number()), what)(**options)
     seconds = time.monotonic() - started
     if junit:
         course.write_junit(Path(junit), ended)

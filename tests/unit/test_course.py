@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 from junitparser import JUnitXml
 
-from kubelab import course, needs, together
+from kubelab import catalogue, course, needs, together
 from kubelab.course import Course, Ended
 from kubelab.progress import Memory
 from kubelab.together import Crowd, Job
@@ -130,3 +130,25 @@ def test_a_lab_that_disturbs_others_runs_when_they_have_ended(folder: Path, monk
     monkeypatch.setattr(Crowd, "run", lambda self, jobs, _: crowds.append((self.at_once, [job.lab for job in jobs])))
     Course("kind", 4)._each(entries, "lab", lambda _: Ended("x", "passed", ""))  # type: ignore[arg-type]
     assert crowds == [(4, ["quiet"]), (1, ["a", "b"])]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "proved"),
+    [({}, ["quick", "slow"]), ({"slow": False}, ["quick"]), ({"quick": False}, ["slow"])],
+)
+def test_quick_and_slow_labs_can_be_proved_apart(
+    wanted: dict[str, bool], proved: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labs = [SimpleNamespace(id=name, lab=SimpleNamespace(slow=name == "slow")) for name in ("quick", "slow")]
+    monkeypatch.setattr(catalogue, "load_all", lambda: labs)
+    monkeypatch.setattr(course, "Inspector", lambda _: SimpleNamespace(look_settled=dict, difference_from=lambda _: []))
+    seen: list[str] = []
+    monkeypatch.setattr(Course, "reset", lambda _: [])
+
+    def each(_: Course, entries: list[SimpleNamespace], *__: object) -> list[Ended]:
+        seen.extend(entry.id for entry in entries)
+        return []
+
+    monkeypatch.setattr(Course, "_each", each)
+    Course("c", 2, lambda _: None, lambda _: None).prove(**wanted)
+    assert seen == proved

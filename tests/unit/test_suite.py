@@ -55,7 +55,7 @@ def test_the_life_of_the_cluster_has_its_steps_in_order() -> None:
         "remove what an earlier run left",
         "up",
         "all labs",
-        "checks of all labs are checked",
+        "checks of the labs are checked",
     ]
     wanted += ["up again changes nothing", "down", "down again is fine", "nothing is left"]
     assert [title for title in titles if title in wanted] == wanted
