@@ -149,8 +149,8 @@ def test_an_update_costs_no_request(updated):
 
     New Pods must be ready before old ones end (maxUnavailable: 0), and those must go on for a while (preStop).
     """
-    assert versions(updated.watch) == [SAYS[V1], SAYS[V2]], f"answers: {', '.join(versions(updated.watch)) or 'none'}"
     assert_none_lost(updated.watch)
+    assert versions(updated.watch) == [SAYS[V1], SAYS[V2]], f"answers: {', '.join(versions(updated.watch)) or 'none'}"
 
 
 def test_a_bad_version_stalls(stalled):
@@ -170,9 +170,9 @@ def test_the_old_pods_go_on_serving(stalled):
 
     `kubectl get endpointslices`: Pods that are not ready are not among the endpoints.
     """
+    assert_none_lost(stalled.watch)
     assert versions(stalled.watch) == [SAYS[V2]], f"answers: {', '.join(versions(stalled.watch)) or 'none'}"
     assert set(stalled.watch.names) <= set(stalled.before), f"others answered: {', '.join(stalled.watch.names)}"
-    assert_none_lost(stalled.watch)
 
 
 def test_undo_takes_a_bad_version_back(stalled, undone):
