@@ -37,10 +37,13 @@ def require(cluster: str) -> None:
         )
 
 
-def require_answer(cluster: str) -> None:
-    """Refuses a cluster that is not up, or whose API server does not answer."""
+def require_answer(cluster: str, seconds: float = 0) -> None:
+    """Refuses a cluster that is not up, or whose API server does not answer, within `seconds` where it may be away."""
+    from kubelab.waiting import wait_until
+
     require(cluster)
-    done = Kubectl(cluster).run(f"get --raw /readyz --request-timeout {ANSWER_SECONDS}s")
+    ask = f"get --raw /readyz --request-timeout {ANSWER_SECONDS}s"
+    done = wait_until(lambda: Kubectl(cluster).run(ask), lambda seen: not seen.returncode, seconds)
     if done.returncode:
         raise Refusal(
             found=f'the API server of the cluster "{cluster}" does not answer: {done.stderr.strip()}',

@@ -115,7 +115,8 @@ def upgrade(_: Context, cluster: str = DEFAULT_CLUSTER, lose_pods: bool = False)
             needed="a cluster on machines: provider hosts or vm",
             change=f"invoke down{_option(cluster)}, then up: it comes with the new versions",
         )
-    kubectl.require_answer(cluster)
+    # Of an upgrade that was killed, a control plane may still be on its way.
+    kubectl.require_answer(cluster, seconds=120)
     playbook.run("upgrade", cluster, {"kubernetes_binaries_lose_pods": True} if lose_pods else {})
     verification.forget(cluster)
     if code := verify(cluster, probes_are_up=False):
