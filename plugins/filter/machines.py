@@ -112,10 +112,10 @@ def _resolved(host: str) -> str:
 
 def inventory_machines(inventory: dict[str, Any], only: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Return the machines of a generated inventory as a list: name, group and variables; those in `only`, if given."""
-    groups = inventory["all"]["children"]["machines"]["children"]
+    machines = inventory["all"]["children"]["machines"]
     return [
-        {"name": name, "group": group, "vars": variables}
-        for group, content in groups.items()
+        {"name": name, "group": group, "vars": {**machines.get("vars", {}), **variables}}
+        for group, content in machines["children"].items()
         for name, variables in content["hosts"].items()
         if not only or name in only
     ]
