@@ -39,6 +39,18 @@ class Ground:
     def faults(self) -> list[str]:
         return sorted(path.parent.name for path in self.folder.glob("faults/*/fault.yml"))
 
+    @property
+    def events(self) -> list[str]:
+        """What can happen to the nodes, by name."""
+        return sorted(path.stem for path in self.folder.glob("events/*.yml"))
+
+    def event_vars(self, event: str) -> dict[str, Any]:
+        """What playbooks/lab.yml must be told to let something happen. Refuses what the lab does not know."""
+        if event not in self.events:
+            known = self.events or ["nothing: this lab leaves the nodes alone"]
+            raise unknown(f"event of lab {self.id}", event, known, f"the name; labs/{self.id}/events has them")
+        return {**self.extra_vars(), "lab_state": "event", "lab_event": event}
+
     def extra_vars(self) -> dict[str, Any]:
         """What playbooks/lab.yml must be told; the role's defaults know where a lab lies."""
         if self.folder.parent == LABS:

@@ -17,6 +17,8 @@ SECONDS = 30.0
 # What comes and goes by itself, whoever does what.
 _VOLATILE = {"events", "events.events.k8s.io", "leases.coordination.k8s.io", "componentstatuses"}
 _KUBELETS = ("/kubelet-serving", "/kube-apiserver-client-kubelet")
+_ADDRESS = re.compile(r"(?<![\d.])\d+(?:\.\d+){3}(?![\d.])")
+_VETH = re.compile(r"\bveth[0-9a-f]{8}\b")
 _UNLISTABLE = re.compile(r"\.metrics\.k8s\.io$")
 
 # Folders in which labs and volumes leave something, images, rules that forward to Pods and Services, and routes.
@@ -47,14 +49,18 @@ class Inspector:
 
     def look(self) -> Inventory:
         """Returns every object of the cluster and the state of every node, as sorted lines by place."""
-        return {"cluster": self._objects(), **dict(everywhere(_node_state, Reachable(self.cluster).nodes()))}
+        states = everywhere(_node_state, Reachable(self.cluster).nodes())
+        objects = self._objects()
+        owners = pod_addresses(objects)
+        nodes = {name: sorted(nameless(line, owners) for line in found) for name, found in states}
+        return {"cluster": sorted(line for item in objects for line in lines(item)), **nodes}
 
-    def _objects(self) -> list[str]:
+    def _objects(self) -> list[dict[str, Any]]:
         kubectl = Kubectl(self.cluster)
         names = kubectl("api-resources --verbs=list -o name").split()
         kinds = [name for name in names if name not in _VOLATILE and not _UNLISTABLE.search(name)]
         found = kubectl.json(f"get {','.join(kinds)} --all-namespaces")
-        return sorted(line for item in found if not of_kubelet(item) for line in lines(item))
+        return [item for item in found if not of_kubelet(item)]
 
     def look_settled(self, seconds: float = SECONDS) -> Inventory:
         """Returns what is there once nothing changes by itself any more: an earlier lab may just have gone."""
@@ -92,8 +98,20 @@ def lines(item: dict[str, Any]) -> list[str]:
     return [line, *taints, *(f"{line} label {key}={value}" for key, value in metadata["labels"].items())]
 
 
+def pod_addresses(objects: list[dict[str, Any]]) -> dict[str, str]:
+    """Returns whose each address of the Pod network is: a Pod gets another one when its node starts again."""
+    pods = [item for item in objects if item["kind"] == "Pod" and not item["spec"].get("hostNetwork")]
+    return {item["status"]["podIP"]: lines(item)[0] for item in pods if item["status"].get("podIP")}
+
+
+def nameless(line: str, owners: dict[str, str]) -> str:
+    """Returns a line about a node without what is made anew with the network of a Pod that stays."""
+    line = _VETH.sub("veth of a Pod", line)
+    return _ADDRESS.sub(lambda address: owners.get(address[0], address[0]), line)
+
+
 def _node_state(node: Viewpoint) -> tuple[str, list[str]]:
-    return node.name, sorted(node.output(NODE_QUESTIONS).splitlines())
+    return node.name, node.output(NODE_QUESTIONS).splitlines()
 
 
 def difference(before: Inventory, after: Inventory) -> list[str]:

@@ -174,8 +174,7 @@ def happen(run: Run) -> Callable[[str], None]:
     """`happen("node-stops")` carries out events/node-stops.yml of the lab: what no kubectl can do to a node."""
 
     def carry_out(event: str) -> None:
-        values = {**run.ground.extra_vars(), "lab_state": "event", "lab_event": event}
-        playbook.run("lab", run.cluster, values, with_nodes=True)
+        playbook.run("lab", run.cluster, run.ground.event_vars(event), with_nodes=True)
 
     return carry_out
 

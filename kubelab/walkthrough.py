@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from kubelab import playbook
 from kubelab.kubectl import environment
 from kubelab.lesson import Exchange, Lesson, Step, Translation
 from kubelab.paths import ROOT, kubeconfig
@@ -30,9 +32,15 @@ def walk(cluster: str, lesson: Lesson, on_command: Callable[[str], None] = lambd
     with tempfile.TemporaryDirectory(prefix="kubelab-lesson-") as folder:
         copy = Path(folder) / "kubeconfig"
         shutil.copyfile(kubeconfig(cluster), copy)
-        ours = {"KUBECONFIG": str(copy), "KUBELAB_CLUSTER": cluster}
-        with Terminal({**environment(cluster), **ours}, str(ROOT)) as terminal:
+        with Terminal(shell_environment(cluster, copy), str(ROOT)) as terminal:
             return list(_surprises(lesson, terminal, on_command))
+
+
+def shell_environment(cluster: str, config: Path) -> dict[str, str]:
+    """Returns the environment of a shell like that of `invoke shell`: kubectl and `invoke` mean this cluster."""
+    kubectl, ours = environment(cluster), playbook.environment()
+    path = os.pathsep.join([kubectl["PATH"], ours["PATH"]])
+    return {**ours, **kubectl, "PATH": path, "KUBECONFIG": str(config), "KUBELAB_CLUSTER": cluster}
 
 
 def _surprises(lesson: Lesson, terminal: Terminal, on_command: Callable[[str], None]) -> Iterator[Surprise]:

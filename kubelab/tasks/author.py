@@ -6,6 +6,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
+from kubelab.paths import DEFAULT_CLUSTER
 from kubelab.tasks.lab import CLUSTER_HELP, JOBS_HELP, LAB_HELP, ready_for, side_by_side
 
 COLLECTION = "lab"
@@ -25,7 +26,7 @@ COLLECTION = "lab"
 def prove(
     _: Context,
     lab: str,
-    cluster: str = "kind",
+    cluster: str = DEFAULT_CLUSTER,
     shared: bool = False,
     jobs: int = 0,
     quick: bool = False,
@@ -78,7 +79,7 @@ def write_table(_: Context) -> None:
 
 
 @task(help=CLUSTER_HELP)
-def prove_cluster(_: Context, cluster: str = "kind") -> None:
+def prove_cluster(_: Context, cluster: str = DEFAULT_CLUSTER) -> None:
     """Check the cluster's own checks: break everything once that they look at, and undo it. Takes minutes.
 
     Examples:

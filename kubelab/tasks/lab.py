@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kubelab.catalogue import Entry
     from kubelab.results import Results
 
-CLUSTER_HELP = {"cluster": "name of the cluster: a file in inventory/"}
+CLUSTER_HELP = {"cluster": "name of the cluster: a file in inventory/ (usually kind; in `invoke shell` the shell's)"}
 LAB_HELP = {"lab": "name of the lab; `invoke lab` lists them", **CLUSTER_HELP}
 JOBS_HELP = {"jobs": "how many labs at once; 0: two for each processor"}
 
@@ -36,7 +36,7 @@ setattr(ParseMachine, "complete_context", _complete_with_optional)  # noqa: B010
 
 
 @task(default=True, positional=["lab"], optional=["lab"], help={**LAB_HELP, "lang": "en or ja"})
-def run(context: Context, lab: str, cluster: str = "kind", lang: str = "en") -> None:
+def run(context: Context, lab: str, cluster: str = DEFAULT_CLUSTER, lang: str = "en") -> None:
     """Set up a lab and show each of its statements to be true; without a name, list all labs.
 
     Examples:
@@ -57,7 +57,7 @@ def run(context: Context, lab: str, cluster: str = "kind", lang: str = "en") -> 
 
 
 @task(name="list", help={**CLUSTER_HELP, "lang": "en or ja"})
-def list_labs(_: Context, cluster: str = "kind", lang: str = "en") -> None:
+def list_labs(_: Context, cluster: str = DEFAULT_CLUSTER, lang: str = "en") -> None:
     """List the labs in the order in which one learns, and which of them are set up."""
     from rich.table import Table
 
@@ -91,7 +91,7 @@ def show(_: Context, lab: str, lang: str = "en") -> None:
 
 
 @task(positional=["lab"], help={**LAB_HELP, "lang": "en or ja"})
-def check(_: Context, lab: str, cluster: str = "kind", lang: str = "en") -> None:
+def check(_: Context, lab: str, cluster: str = DEFAULT_CLUSTER, lang: str = "en") -> None:
     """Check what you made by hand in a lab's namespace; of the lab itself nothing is applied.
 
     Examples:
@@ -124,7 +124,7 @@ def images(_: Context, lab: str, cluster: str = DEFAULT_CLUSTER) -> None:
 
 
 @task(positional=["lab"], optional=["lab"], help={**LAB_HELP, **JOBS_HELP})
-def reset(_: Context, lab: str, cluster: str = "kind", jobs: int = 0) -> None:
+def reset(_: Context, lab: str, cluster: str = DEFAULT_CLUSTER, jobs: int = 0) -> None:
     """Remove everything of a lab from the cluster and its nodes; without a name, of all labs.
 
     Examples:
@@ -137,15 +137,31 @@ def reset(_: Context, lab: str, cluster: str = "kind", jobs: int = 0) -> None:
         side_by_side("reset", cluster, jobs)
         return
     entry = catalogue.load(lab)
-    kubectl.require_answer(cluster)
+    # A lab that does something to nodes may have taken the API server away: undoing brings it back.
+    (kubectl.require if entry.lab.alone else kubectl.require_answer)(cluster)
     playbook.run("lab", cluster, {**entry.ground.extra_vars(), "lab_state": "absent"}, with_nodes=True)
+
+
+@task(positional=["lab", "event"], help={**LAB_HELP, "event": "what shall happen: a file in the lab's folder events/"})
+def happen(_: Context, lab: str, event: str, cluster: str = DEFAULT_CLUSTER) -> None:
+    """Let something happen to the cluster's nodes that a lab is about. `invoke lab.reset` takes it back.
+
+    Examples:
+      invoke lab.happen node-failure node-stops
+    """
+    from kubelab import catalogue, kubectl, playbook, topology
+
+    values = catalogue.load(lab).ground.event_vars(event)
+    topology.find(cluster)
+    kubectl.require(cluster)
+    playbook.run("lab", cluster, values, with_nodes=True)
 
 
 @task(
     name="all",
     help={**CLUSTER_HELP, **JOBS_HELP, "junit": "write a file for test runners", "json": "write everything as JSON"},
 )
-def run_all(_: Context, cluster: str = "kind", jobs: int = 0, junit: str = "", json: str = "") -> None:
+def run_all(_: Context, cluster: str = DEFAULT_CLUSTER, jobs: int = 0, junit: str = "", json: str = "") -> None:
     """Set up and check all labs, several at once. They stay until `invoke lab.reset`.
 
     Examples:

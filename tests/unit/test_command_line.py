@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kubelab import completion, subshell
+from kubelab import completion, subshell, walkthrough
 from kubelab.errors import Refusal, suggest
 from kubelab.paths import INVENTORY, ROOT
 
@@ -38,6 +38,7 @@ def test_an_unknown_cluster_is_refused_by_every_task(task: str) -> None:
         (["completion", "bsh"], 2, 'did you mean "bash"?'),
         (["artifacts.bundle", "no/folder/bundle"], 2, "needed: a folder to write the bundle to"),
         (["artifacts.unbundle", "README.md"], 2, "README.md, which is no bundle"),
+        (["lab.happen", "pod", "node-stops"], 2, "this lab leaves the nodes alone"),
         (["upp"], 1, "No idea what 'upp' is!"),
         (["up", "--wrkers=2"], 1, "No idea what '--wrkers' is!"),
     ],
@@ -121,6 +122,24 @@ def test_a_shell_means_one_cluster_whatever_the_users_settings_say(home: Path, t
     assert path.split(":")[0] == str(ROOT / ".state/mine/bin")
     assert cluster == "mine"
     assert prompt.startswith("(kubelab:mine) mine>")
+
+
+def test_the_shell_of_a_lesson_means_the_cluster_too(tmp_path: Path) -> None:
+    """Both kubectl and invoke, also where nobody has activated the environment of our tools."""
+    said = subprocess.run(
+        ["sh", "-c", "echo $KUBECONFIG; echo $KUBELAB_CLUSTER; command -v invoke"],
+        env=walkthrough.shell_environment("mine", tmp_path / "config"), capture_output=True, text=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
+    assert said[:2] == [str(tmp_path / "config"), "mine"]
+    assert said[2].endswith("/invoke")
+
+
+@pytest.mark.parametrize("task", ["lab", "lab.happen", "lab.reset", "lab.prove", "status"])
+def test_a_task_means_the_cluster_of_the_shell_that_it_is_typed_in(task: str) -> None:
+    env = {**os.environ, "KUBELAB_CLUSTER": "mine"}
+    script = f"from tasks import namespace; print(namespace[{task!r}].body.__defaults__)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    assert "'mine'" in done.stdout
 
 
 def test_the_lines_for_eval_are_shell() -> None:

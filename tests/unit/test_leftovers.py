@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
-from kubelab.leftovers import NODE_QUESTIONS
+from kubelab.leftovers import NODE_QUESTIONS, nameless, pod_addresses
 
 BEFORE = """table ip nat {
 	chain PREROUTING {
@@ -52,3 +53,23 @@ def test_what_it_made_for_one_pod_is(tmp_path: Path) -> None:
 def test_a_chain_that_was_emptied_is_not(tmp_path: Path) -> None:
     emptied = BEFORE.replace("}\n}\n", "}\n\n\tchain service-ABC-lab/web/tcp/ {\n\t}\n}\n")
     assert rules(tmp_path, emptied) == rules(tmp_path, BEFORE)
+
+
+def pod(address: str, name: str = "dns-1", **spec: bool) -> dict[str, Any]:
+    metadata = {"name": name, "generateName": "dns-", "namespace": "a"}
+    return {"kind": "Pod", "metadata": metadata, "spec": spec, "status": {"podIP": address}}
+
+
+def test_a_pod_that_stays_may_get_another_address() -> None:
+    """Its node was switched off and on again."""
+    before, after = pod_addresses([pod("10.244.1.9")]), pod_addresses([pod("10.244.1.12")])
+    seen = [nameless("rule 0 : 10.244.1.9 . 53", before), nameless("rule 0 : 10.244.1.12 . 53", after)]
+    assert seen == ["rule 0 : Pod a/dns- . 53"] * 2
+    assert nameless("link veth814ec329", before) == nameless("link veth00c0ffee", after)
+
+
+def test_an_address_of_nobody_is_left_as_it_is() -> None:
+    """So is that of a node, which its own Pods share."""
+    owners = pod_addresses([pod("172.30.0.2", hostNetwork=True), pod("10.244.1.1")])
+    for line in ("rule dnat to 10.244.1.12:80", "route 172.30.0.2", "rule version 110.244.1.1"):
+        assert nameless(line, owners) == line
