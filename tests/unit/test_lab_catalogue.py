@@ -159,31 +159,6 @@ def test_a_lab_asks_for_something_exactly_when_it_has_a_solution(name: str) -> N
     assert bool(tasks) == bool(catalogue.load(name).ground.solution)
 
 
-@pytest.mark.parametrize("name", [name for name in LABS if catalogue.load(name).ground.events])
-def test_what_a_lab_does_to_nodes_can_be_undone_and_is_done_alone(name: str) -> None:
-    """The lesson and the checks let every event of its happen."""
-    entry = catalogue.load(name)
-    folder = entry.ground.folder
-    assert entry.lab.alone
-    assert (folder / "undo.yml").is_file()
-    checks = "".join(path.read_text() for path in folder.glob("tests/*.py"))
-    for event in entry.ground.events:
-        assert f'happen("{event}")' in checks
-        assert f"invoke lab.happen {name} {event}\n" in entry.lesson().read_text()
-
-
-def test_an_event_that_a_lab_does_not_know_is_refused(folder: Path) -> None:
-    write(folder, GOOD)
-    ground = catalogue.load("first", folder).ground
-    with pytest.raises(Refusal, match="this lab leaves the nodes alone"):
-        ground.event_vars("node-stops")
-    (folder / "first" / "events").mkdir()
-    (folder / "first" / "events" / "node-stops.yml").write_text("[]\n")
-    assert ground.events == ["node-stops"]
-    with pytest.raises(Refusal, match='did you mean "node-stops"'):
-        ground.event_vars("node-stop")
-
-
 @pytest.mark.parametrize("name", LABS)
 def test_manifests_use_only_the_images_of_the_lab(name: str) -> None:
     """What never becomes ready may name an image that nobody has: that can be the lesson."""
