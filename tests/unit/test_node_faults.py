@@ -18,7 +18,7 @@ cd "$NODE/active"; what=$1; shift
 case $what in
   is-active) test -e "$2" ;;
   stop) rm -f "$@" ;;
-  start) touch "$@" ;;
+  start | restart) touch "$@" ;;
 esac
 """,
     "pgrep": 'cd "$NODE/shims"; ls',

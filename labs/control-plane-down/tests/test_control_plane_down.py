@@ -1,5 +1,6 @@
 """Lab control-plane-down: what goes on without an API server, and what does not. It stops once, for all checks."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -15,8 +16,6 @@ WATCHED = 12
 CTR = "ctr --namespace k8s.io"
 LABEL = 'labels."io.kubernetes.{}"=={}'
 CONTAINER, SANDBOX = (f'labels."io.cri-containerd.kind"=={kind}' for kind in ("container", "sandbox"))
-
-PARTS = ("etcd", "kube-apiserver")
 
 
 def listed(place, *labels):
@@ -52,13 +51,44 @@ def one_pod(kubectl, nodes, eventually):
 
 
 @pytest.fixture(scope="module")
-def containers():
-    """The containers of a Pod that run, asked on its node: no API server is needed for that."""
-    return lambda pod: listed(pod.here, LABEL.format("pod.name", pod.name), CONTAINER)
+def containerd(nodes, namespace):
+    """What runs on nodes, asked there: no API server is needed for that."""
+
+    def of(pod):
+        return listed(pod.here, LABEL.format("pod.name", pod.name), CONTAINER) if pod else []
+
+    def part(name):
+        return listed(nodes[0], LABEL.format("container.name", name), CONTAINER)
+
+    def pods():
+        labels = (LABEL.format("pod.namespace", namespace), SANDBOX)
+        return {one for there in everywhere(lambda node: listed(node, *labels), nodes) for one in there}
+
+    return SimpleNamespace(of=of, part=part, pods=pods)
 
 
 @pytest.fixture(scope="module")
-def on_and_off(kubectl, happen, eventually):
+def twins(kubectl, tmp_path_factory):
+    """Makes twins of Pods and Jobs, to be killed: what has ended before has to wait, and these are new each time."""
+    folder, delete = tmp_path_factory.mktemp("twins"), "delete pods,jobs --ignore-not-found --selector twin"
+
+    def make(kind, name):
+        item = kubectl.json(f"get {kind} {name}")
+        labels = {"app": f"{name}-twin", "twin": name}
+        spec = {key: value for key, value in item["spec"].items() if key != "selector"}
+        if "template" in spec:
+            spec["template"]["metadata"] = {"labels": labels}
+        whole = {**item, "metadata": {"name": f"{name}-twin", "labels": labels}, "spec": spec, "status": None}
+        (folder / f"{name}.json").write_text(json.dumps(whole))
+        kubectl(f"create --filename {folder}/{name}.json")
+
+    kubectl(delete)
+    yield make
+    kubectl(delete)
+
+
+@pytest.fixture(scope="module")
+def on_and_off(kubectl, twins, happen, eventually):
     """Stops the API server, and sees to it that it is back at the end, whatever happens in between."""
 
     def start():
@@ -70,39 +100,45 @@ def on_and_off(kubectl, happen, eventually):
 
 
 @pytest.fixture(scope="module")
-def stopped(kubectl, namespace, nodes, outside, reachable, prober, one_pod, containers, happen, on_and_off, eventually):
+def killed(kubectl, twins, one_pod):
+    """The Pods whose containers will be killed: twins of clock, once and, if it is there, the learner's Job."""
+    given = {"clock": "pod", "once": "job", "steady": "job"}
+    there = [name for name, kind in given.items() if name != "steady" or not kubectl.run(f"get job {name}").returncode]
+    for name in there:
+        twins(given[name], name)
+    return {name: one_pod(f"{name}-twin") for name in there}
+
+
+@pytest.fixture(scope="module")
+def stopped(kubectl, nodes, outside, reachable, killed, prober, containerd, happen, on_and_off, eventually):
     """What was seen while there was no API server, and after it had come back."""
-    yours = one_pod("steady") if kubectl.pods("app=steady") else None
-    seen = SimpleNamespace(clock=one_pod("clock"), once=one_pod("once"), yours=yours, yours_again=[])
+    seen = SimpleNamespace(clock=killed["clock"], once=killed["once"], yours=killed.get("steady"))
     service = kubectl.json("get service web")["spec"]
     url = f"http://{reachable.api_address}:{service['ports'][0]['nodePort']}"
     eventually(lambda: outside.get(url).status)
 
-    def sandboxes():
-        labels = (LABEL.format("pod.namespace", namespace), SANDBOX)
-        return {one for there in everywhere(lambda node: listed(node, *labels), nodes) for one in there}
-
     with prober.during("there is no API server", url) as seen.watch:
         on_and_off.stop()
         seen.asked = kubectl.run("get pods")
-        seen.etcd, seen.api = (listed(nodes[0], LABEL.format("container.name", part), CONTAINER) for part in PARTS)
         seen.answers = everywhere(lambda node: node.get(f"http://{service['clusterIP']}:8080"), nodes)
-        before = sandboxes()
+        before = containerd.pods()
         happen("containers-die")
         seen.restarted = eventually(
-            lambda: containers(seen.clock), lambda now: now and seen.clock.container not in now, seconds=START
+            lambda: containerd.of(seen.clock), lambda now: now and seen.clock.container not in now, seconds=START
         )
-        seen.new = eventually(lambda: sandboxes() - before, seconds=WATCHED)
-        seen.once_again = containers(seen.once)
-        seen.yours_again = containers(yours) if yours else []
+        seen.new = eventually(lambda: containerd.pods() - before, seconds=WATCHED)
+        # It takes no more requests at once, but its process may need a moment to end.
+        seen.api = eventually(lambda: containerd.part("kube-apiserver"), lambda now: not now, seconds=START)
+        seen.etcd = containerd.part("etcd")
+        seen.once_again, seen.yours_again = containerd.of(seen.once), containerd.of(seen.yours)
         seen.back = on_and_off.start()
     seen.job = eventually(
-        lambda: [item["metadata"]["name"] for item in kubectl.pods("app=once") if is_ready(item)],
+        lambda: [item["metadata"]["name"] for item in kubectl.pods("app=once-twin") if is_ready(item)],
         lambda now: bool(now) and (now != [seen.once.name] or bool(seen.once_again)),
         seconds=BACK,
     )
     seen.counted = eventually(
-        lambda: kubectl.json("get pod clock")["status"]["containerStatuses"][0]["restartCount"],
+        lambda: kubectl.json("get pod clock-twin")["status"]["containerStatuses"][0]["restartCount"],
         lambda now: now > seen.clock.restarts,
         seconds=START,
     )
@@ -148,7 +184,7 @@ def test_inside_the_service_answers_too(stopped):
 
 
 def test_kubelet_restarts_a_killed_container_alone(stopped):
-    """A container that is killed is started again on its node: kubelet knows the Pod and asks nobody.
+    """A container that is killed is started again on its node: kubelet knows the Pod and asks nobody. (A twin.)
 
     The new container has another id: `ctr --namespace k8s.io containers list` on the node.
     """
@@ -186,9 +222,9 @@ def test_afterwards_it_is_told_what_happened(stopped):
 
 @pytest.mark.task
 def test_your_job_goes_on_without_an_api_server(stopped):
-    """Your Job steady goes on without an API server: when its process is killed, it is started again on its node.
+    """Your Job steady goes on without an API server: when its process is killed, it is started again. (A twin.)
 
     Which restartPolicy lets kubelet do that? `kubectl explain job.spec.template.spec.restartPolicy`.
     """
-    assert stopped.yours, "there is no Pod of steady: the label app: steady tells which it is"
+    assert stopped.yours, "there is no Job steady"
     assert stopped.yours_again, f"{stopped.yours.name} was not started again while there was no API server"
