@@ -70,7 +70,7 @@ def containerd(nodes, namespace):
 @pytest.fixture(scope="module")
 def twins(kubectl, tmp_path_factory):
     """Makes twins of Pods and Jobs, to be killed: what has ended before has to wait, and these are new each time."""
-    folder, delete = tmp_path_factory.mktemp("twins"), "delete pods,jobs --ignore-not-found --selector twin"
+    folder, delete = tmp_path_factory.mktemp("twins"), "delete jobs,pods --ignore-not-found --selector twin"
 
     def make(kind, name):
         item = kubectl.json(f"get {kind} {name}")
