@@ -19,7 +19,7 @@ from kubelab.catalogue import Ground
 from kubelab.kubectl import Kubectl
 from kubelab.prober import Prober
 from kubelab.reach import Reach
-from kubelab.results import Check, Outcome, Results
+from kubelab.results import Check, Figure, Outcome, Results
 from kubelab.twins import Twins
 from kubelab.viewpoints import PROBE_POD, Reachable, Viewpoint
 from kubelab.waiting import Patience, busy, wait_until
@@ -167,6 +167,12 @@ def reach(run: Run) -> Reach:
 def prober(run: Run, outside: Viewpoint, kubectl: Kubectl) -> Prober:
     """`with prober.during("a Pod is killed", url) as watch:` sends requests; afterwards `watch.lost`, `watch.gap`."""
     return Prober(outside, run.results.outages, kubectl)
+
+
+@pytest.fixture(scope="session")
+def measured(run: Run) -> Callable[[str, str], None]:
+    """`measured("the node is Ready again after", "41 s")` keeps a figure, for the table and for files."""
+    return lambda what, value: run.results.figures.append(Figure(what, value))
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from kubelab.progress import in_words
-from kubelab.results import Check, Finding, Outage, Probe, Results
+from kubelab.results import Check, Figure, Finding, Outage, Probe, Results
 
 if TYPE_CHECKING:
     from kubelab.course import Ended
@@ -90,6 +90,8 @@ def show(results: Results, following: str = "", brief: bool = False) -> None:
         console.print(reach_table(results.probes))
     if results.outages:
         console.print(outage_table(results.outages))
+    if results.figures:
+        console.print(figure_table(results.figures))
     console.print(summary(results))
     if following:
         console.print(f"[bold]next:[/] {escape(following)}", soft_wrap=True)
@@ -128,6 +130,16 @@ def outage_table(outages: list[Outage]) -> Table:
     for one in outages:
         gap = f"{one.gap:.1f} s" if one.lost else "none"
         table.add_row(escape(one.label), str(one.sent), str(one.lost), gap, escape(one.answered_by))
+    return table
+
+
+def figure_table(figures: list[Figure]) -> Table:
+    """What was measured, in the order in which it was."""
+    table = Table(title="measured", title_justify="left")
+    table.add_column("what", overflow="fold")
+    table.add_column("value", justify="right")
+    for one in figures:
+        table.add_row(escape(one.what), escape(one.value))
     return table
 
 

@@ -38,6 +38,14 @@ class Outage:
 
 
 @dataclass
+class Figure:
+    """Something measured, in words with its unit: how long it took, how much memory it needs."""
+
+    what: str
+    value: str
+
+
+@dataclass
 class Check:
     """One statement of the lesson and what became of it."""
 
@@ -73,6 +81,7 @@ class Results:
     checks: list[Check] = field(default_factory=list)
     probes: list[Probe] = field(default_factory=list)
     outages: list[Outage] = field(default_factory=list)
+    figures: list[Figure] = field(default_factory=list)
 
     def with_outcome(self, *outcomes: Outcome) -> list[Check]:
         return [check for check in self.checks if check.outcome in outcomes]

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from kubelab import report
 from kubelab.course import Ended
-from kubelab.results import Check, Expected, Probe, Results
+from kubelab.results import Check, Expected, Figure, Probe, Results
 
 
 def probe(place: str, at: str, expected: Expected, seen: str, ok: bool = True) -> Probe:
@@ -40,6 +40,11 @@ def test_the_table_has_a_row_an_address_and_a_column_a_place() -> None:
     assert "helloworld-a, helloworld-b" in text
     assert "✔ silence" in text
     assert "no route" in text
+
+
+def test_what_was_measured_is_a_table() -> None:
+    text = printed(report.figure_table([Figure("all nodes Ready", "16.2 s"), Figure("memory of etcd", "90 MiB")]))
+    assert all(words in text for words in ("measured", "all nodes Ready", "16.2 s", "memory of etcd", "90 MiB"))
 
 
 def test_a_place_that_was_not_asked_is_a_dot() -> None:
