@@ -23,6 +23,7 @@ CLUSTER_SCOPED = {
     "ClusterRoleBinding",
     "IPAddressPool",
     "Namespace",
+    "Node",
     "PersistentVolume",
     "PriorityClass",
     "StorageClass",
