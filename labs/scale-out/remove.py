@@ -16,11 +16,18 @@ THREADS = 8
 
 def delete(call, item, **options):
     """Deletes one object, unless Kubernetes was faster."""
+    where = [item.metadata.namespace] if item.metadata.namespace else []
     try:
-        call(item.metadata.name, item.metadata.namespace, **options)
+        call(item.metadata.name, *where, **options)
     except ApiException as error:
         if error.status != 404:
             raise
+
+
+def delete_all(call, items, **options):
+    """Deletes objects, several at once; returns how many there were."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        return len(list(pool.map(lambda item: delete(call, item, **options), items)))
 
 
 def main(kubeconfig, selector):
@@ -29,7 +36,7 @@ def main(kubeconfig, selector):
     settings.connection_pool_maxsize = THREADS
     api = client.ApiClient(settings)
     core, leases = client.CoreV1Api(api), client.CoordinationV1Api(api)
-    core.delete_collection_node(label_selector=selector)
+    nodes = delete_all(core.delete_node, core.list_node(label_selector=selector).items)
     there = {node.metadata.name for node in core.list_node().items}
 
     def is_gone(name):
@@ -38,14 +45,10 @@ def main(kubeconfig, selector):
     pods = [item for item in core.list_pod_for_all_namespaces().items if is_gone(item.spec.node_name)]
     held = [item for item in leases.list_namespaced_lease("kube-node-lease").items if is_gone(item.metadata.name)]
     told = [item for item in core.list_namespaced_event("default").items if is_gone(item.involved_object.name)]
-    with ThreadPoolExecutor(THREADS) as pool:
-        jobs = [pool.submit(delete, core.delete_namespaced_pod, item, grace_period_seconds=0) for item in pods]
-        jobs += [pool.submit(delete, leases.delete_namespaced_lease, item) for item in held]
-        jobs += [pool.submit(delete, core.delete_namespaced_event, item) for item in told]
-    for job in jobs:
-        job.result()
-    if jobs:
-        print(f"{len(pods)} Pods, {len(held)} Leases, {len(told)} events")
+    rest = delete_all(core.delete_namespaced_pod, pods, grace_period_seconds=0)
+    rest += delete_all(leases.delete_namespaced_lease, held) + delete_all(core.delete_namespaced_event, told)
+    if nodes or rest:
+        print(f"{nodes} nodes, {rest} Pods, Leases and events")
 
 
 if __name__ == "__main__":
