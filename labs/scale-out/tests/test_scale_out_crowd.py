@@ -65,7 +65,11 @@ def remove(run, kubectl):
     """Removes the crowd; returns how many seconds it took."""
     started = time.monotonic()
     kubectl(f"delete namespace {NAMESPACE} --ignore-not-found", seconds=SECONDS)
-    subprocess.run([sys.executable, LAB / "remove.py", kubeconfig(run.cluster), "part=crowd"], check=True)
+    subprocess.run(
+        [sys.executable, LAB / "remove.py", kubeconfig(run.cluster), "part=crowd"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     return time.monotonic() - started
 
 
@@ -86,7 +90,7 @@ def crowd(run, kubectl, eventually, apart, web, fleet, prober, nodes, tmp_path_f
         try:
             started = time.monotonic()
             kubectl(f"create --validate=ignore --filename {folder}/nodes.yml", seconds=SECONDS)
-            kubectl(f"apply --filename {folder}/pods.yml", seconds=SECONDS)
+            there(f"apply --filename {folder}/pods.yml", seconds=SECONDS)
             eventually(look, seconds=SECONDS)
             seen.nodes, seen.pods = rows(kubectl, "node", "type=simulated"), rows(there, "pod", "crowd")
             seen.memory.append(memory(nodes[0]))
