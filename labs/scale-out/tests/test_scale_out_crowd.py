@@ -103,7 +103,7 @@ def crowd(run, kubectl, eventually, apart, web, fleet, prober, nodes, tmp_path_f
 
 @pytest.mark.task
 def test_a_thousand_nodes_are_ready(crowd, measured):
-    """A thousand nodes are Ready and open to Pods, and stay so.
+    """A thousand nodes are Ready and open to Pods.
 
     `kubectl get nodes` while it lasts. A new node bears a taint until the controllers have seen it Ready.
     """
