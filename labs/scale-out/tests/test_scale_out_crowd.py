@@ -145,7 +145,7 @@ def test_it_costs_the_control_plane_memory(crowd, measured):
 
 @pytest.mark.task
 def test_the_real_pods_go_on_answering(crowd):
-    """While the crowd comes and goes, web goes on answering: from outside there is no silence of more than five seconds.
+    """While the crowd comes and goes, the real Pods go on answering: no silence outside is longer than five seconds.
 
     The table of requests says how many were sent. The machine has much to do meanwhile, so an answer may be late.
     """
