@@ -11,7 +11,7 @@ PARTS = {
     "cluster": "up, up again without a change, stopped and started, down, nothing left",
     "labs": "all labs, as a learner sets them up and checks them, and the role behind that",
     "prove": "the checks of the labs are checked, but for those that take long",
-    "prove-slow": "the checks of the other labs: self-healing takes a quarter of an hour",
+    "prove-slow": "the checks of the other labs: each takes a quarter of an hour",
     "new-lab": "a lab that somebody adds",
     "prove-cluster": "the checks of the cluster are checked",
     "kind": "Molecule scenario of a cluster by kind",
