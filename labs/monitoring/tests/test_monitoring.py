@@ -135,7 +135,7 @@ def observed(kubectl, ask, tokens, look, nodes, eventually):
 
 
 def rate(first, last):
-    """Thousandths of a processor between two looks at a counter; kubelet seldom counts anew what does next to nothing."""
+    """Thousandths of a processor between two looks; kubelet seldom counts anew what does next to nothing."""
     seconds = last[0] - first[0]
     return 1000 * (last[1] - first[1]) / seconds if seconds else 0.0
 
