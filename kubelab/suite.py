@@ -26,6 +26,8 @@ ENGINE = ["-i", f"inventory/{CLUSTER}.yml", "playbooks/up.yml", "--tags", "conta
 
 MOLECULE = ["molecule", "test", "--no-command-borders", "--no-report", "--scenario-name"]
 
+NO_API_SERVER = ["control-plane-down", "api-server-stops"]
+
 LAST_LINES = 30
 """So much of a failed command is told again at the end: who reads a log begins there."""
 
@@ -148,6 +150,8 @@ def steps_of_a_cluster() -> list[Step]:
         Step("a new lab is made, filled and proved", lambda: suite_lab.made_and_proved(typed, CLUSTER), up, "new-lab"),
         Step("checks of the cluster are checked", typed("invoke", "lab.prove-cluster", on), up, "prove-cluster"),
         Step("up again changes nothing", typed("invoke", "up", on, judge=unchanged), up, "cluster"),
+        # Then the lab is killed: nobody takes it back but the next up.
+        Step("a lab takes the API server away", typed("invoke", "lab.happen", *NO_API_SERVER, on), up, "cluster"),
         Step(restarted, restart, up, "cluster"),
         Step("up puts them back, and all is sound", typed("invoke", "up", on), restarted, "cluster"),
         Step("status finds nothing wrong", typed("invoke", "status", on), up),
