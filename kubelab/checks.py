@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 
@@ -42,16 +42,18 @@ def run(
     only: Sequence[str] = (),
     on_check: Callable[[Check], None] = lambda _: None,
     hopeless: Callable[[str], bool] = lambda _: False,
+    failing: Container[str] = (),
 ) -> Results:
     """Runs the checks of a ground. `only` are further words for pytest, such as `-m quick`.
 
-    `hopeless` tells by a check's name whether it holds at once or not at all, so that it waits in vain only briefly.
+    `hopeless` tells by a check's name whether it holds at once or not at all, so that it waits in vain only briefly;
+    one that is among `failing` waits as long as on a machine that is not busy.
     """
     import pytest
 
     from kubelab import pytest_plugin
 
-    this = pytest_plugin.Run(cluster, ground, on_check, hopeless)
+    this = pytest_plugin.Run(cluster, ground, on_check, hopeless, failing)
     started = time.monotonic()
     with _environment_of(cluster):
         plugins: list[tuple[str, object]] = [(pytest_plugin.NAME, this)]

@@ -105,17 +105,24 @@ class Proof:
 
     def _fault(self, name: str, fault: Fault) -> list[str]:
         broken = {*fault.fails, *fault.also} if not fault.ready else set()
-        results = self.state(overlay=self.ground.solution, fault=name, ready=fault.ready, hopeless=broken)
+        results = self.state(self.ground.solution, name, fault.ready, broken, fault.fails)
         return judge_fault(results, fault)
 
-    def state(self, overlay: str = "", fault: str = "", ready: bool = True, hopeless: Collection[str] = ()) -> Results:
+    def state(
+        self,
+        overlay: str = "",
+        fault: str = "",
+        ready: bool = True,
+        hopeless: Collection[str] = (),
+        failing: Collection[str] = (),
+    ) -> Results:
         """Brings the ground into a state and returns what the checks say about it."""
         self._playbook(lab_state="present", lab_overlay=overlay, lab_fault=fault, lab_undo=self.fault)
         self.fault = fault
         late = checks.wait_until_ready(self.cluster, self.ground, report.say) if ready else []
         for text in late:
             report.say(text)
-        return checks.run(self.cluster, self.ground, hopeless=lambda name: name in hopeless)
+        return checks.run(self.cluster, self.ground, hopeless=lambda name: name in hopeless, failing=failing)
 
     def clean(self) -> None:
         self._playbook(lab_state="absent")

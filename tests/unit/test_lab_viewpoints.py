@@ -157,10 +157,13 @@ def test_a_check_that_is_known_to_fail_does_not_wait_long(monkeypatch: pytest.Mo
     assert eventually(lambda: next(slow), seconds=30)
 
 
-def test_a_busy_machine_is_given_time_and_what_is_hopeless_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_busy_machine_is_given_time_and_what_fails_anyway_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.getloadavg", lambda: (12.0, 0, 0))
     monkeypatch.setattr("os.cpu_count", lambda: 4)
-    one = Run("kind", catalogue.CLUSTER_GROUND, hopeless=lambda name: name == "test_lost")
+    one = Run("kind", catalogue.CLUSTER_GROUND, hopeless=lambda name: name == "test_lost", failing=["test_bad"])
     assert 29 < one.patience.left <= 30
-    one.pytest_runtest_setup(SimpleNamespace(name="test_lost"))  # type: ignore[arg-type]
-    assert 9 < one.patience.left <= 10
+    for name in ("test_lost", "test_bad"):
+        one.pytest_runtest_setup(SimpleNamespace(name=name))  # type: ignore[arg-type]
+        assert 9 < one.patience.left <= 10
+    one.pytest_runtest_setup(SimpleNamespace(name="test_sound"))  # type: ignore[arg-type]
+    assert 29 < one.patience.left <= 30

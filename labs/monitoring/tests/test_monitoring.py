@@ -64,8 +64,7 @@ def figures(kubectl, look, eventually):
         seen = look()
         return [name for name, since in begun.items() if name not in seen or seen[name].begun < since]
 
-    left = eventually(missing, lambda names: not names, seconds=FIRST)
-    assert not left, f"there are no figures yet of {', '.join(left)}"
+    assert not (left := eventually(missing, lambda names: not names, seconds=FIRST)), f"no figures yet of {left}"
 
 
 @pytest.fixture(scope="module")
