@@ -35,5 +35,5 @@ def unmet(needs: Needs, cluster: str) -> list[str]:
 
 
 def _workers(cluster: str) -> int:
-    names = Kubectl(cluster)("get nodes --selector !node-role.kubernetes.io/control-plane -o name")
+    names = Kubectl(cluster)("get nodes --selector !node-role.kubernetes.io/control-plane,!kubelab.dev/lab -o name")
     return len(names.splitlines())

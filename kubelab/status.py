@@ -49,13 +49,13 @@ def look(cluster: str, containers: list[str]) -> View:
 def read(items: list[dict[str, Any]], containers: list[str]) -> View:
     """Returns the view of a list of objects as `kubectl get -o json` gives them.
 
-    Nothing in the namespace of a lab is wrong: lessons show what fails, and their own checks judge it.
+    Nothing of a lab is wrong, in its namespace or beside it: lessons show what fails, and their own checks judge it.
     """
     by_kind: dict[str, list[dict[str, Any]]] = {}
     for item in items:
         by_kind.setdefault(item["kind"], []).append(item)
     namespaces = by_kind.get("Namespace", [])
-    labs = {name(item): item["metadata"].get("labels", {}).get(LAB_LABEL, "") for item in namespaces}
+    labs = {name(item): labels(item).get(LAB_LABEL, "") for item in namespaces}
     shown = sorted(lab for namespace, lab in labs.items() if lab and namespace == f"lab-{lab}")
     nodes = by_kind.get("Node", [])
     workloads = [
@@ -75,7 +75,7 @@ def read(items: list[dict[str, Any]], containers: list[str]) -> View:
                 for machine in missing
                 if not machine.endswith("-outside")
             ),
-            *(text for node in nodes for text in _node_problems(node)),
+            *(text for node in nodes if LAB_LABEL not in labels(node) for text in _node_problems(node)),
             *(text for item in workloads for text in _workload_problems(item)),
             *(
                 text
@@ -103,12 +103,16 @@ def name(item: dict[str, Any]) -> str:
     return str(item["metadata"]["name"])
 
 
+def labels(item: dict[str, Any]) -> dict[str, str]:
+    return dict(item["metadata"].get("labels", {}))
+
+
 def _condition(node: dict[str, Any], wanted: str) -> dict[str, str]:
     return next((each for each in node["status"].get("conditions", []) if each["type"] == wanted), {})
 
 
 def _node_row(node: dict[str, Any]) -> tuple[str, ...]:
-    role = "control plane" if CONTROL_PLANE_LABEL in node["metadata"].get("labels", {}) else "worker"
+    role = "control plane" if CONTROL_PLANE_LABEL in labels(node) else "worker"
     addresses = node["status"].get("addresses", [])
     address = next((each["address"] for each in addresses if each["type"] == "InternalIP"), "")
     state = "Ready" if _condition(node, "Ready").get("status") == "True" else "NotReady"

@@ -72,7 +72,7 @@ def test_every_node_is_ready_and_of_the_expected_version(kubectl, nodes, version
         "kubeletVersion": f"v{versions['kubernetes']['version']}",
         "containerRuntimeVersion": f"containerd://{versions['containerd']['version']}",
     }
-    found = {item["metadata"]["name"]: item["status"] for item in kubectl.json("get nodes")}
+    found = {item["metadata"]["name"]: item["status"] for item in kubectl.json("get nodes --selector !kubelab.dev/lab")}
     assert sorted(found) == sorted(node.name for node in nodes), f"the cluster knows: {', '.join(sorted(found))}"
     for name, status in found.items():
         ready = next(one for one in status["conditions"] if one["type"] == "Ready")

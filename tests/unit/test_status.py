@@ -76,3 +76,9 @@ def test_labs_are_their_namespaces_and_their_workloads_are_no_add_ons() -> None:
     assert view.problems == [], "lessons show Pods that fail; their checks judge them"
     assert view.labs == ["pod"]
     assert view.addons == []
+
+
+def test_a_node_that_a_lab_simulates_is_shown_and_nothing_is_wrong_about_it() -> None:
+    view = status.read([node("w"), node("sim-1", ready="Unknown", **{status.LAB_LABEL: "scale-out"})], ["w"])
+    assert [row[0] for row in view.nodes] == ["w", "sim-1"]
+    assert view.problems == []
