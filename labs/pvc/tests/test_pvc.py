@@ -24,8 +24,9 @@ def get_claim(kubectl, name):
 
 
 def events_of(kubectl, item):
-    """What was said about this very object, not about one of the same name before it: messages by reason."""
+    """What was said last about this very object, not about one of the same name before it: messages by reason."""
     found = kubectl.json(f"get events --field-selector involvedObject.uid={item['metadata']['uid']}")
+    found.sort(key=lambda event: int(event["metadata"]["resourceVersion"]))
     return {event["reason"]: event["message"] for event in found}
 
 
@@ -198,9 +199,12 @@ def test_a_claim_for_many_nodes_is_refused(kubectl, eventually):
     """
     claim = get_claim(kubectl, "shared")
     assert claim["status"]["phase"] == "Pending", f"claim shared is {claim['status']['phase']}"
-    said = eventually(lambda: events_of(kubectl, claim), lambda seen: "ProvisioningFailed" in seen, seconds=EVENT)
-    reason = said.get("ProvisioningFailed", "")
-    assert "only supports ReadWriteOnce" in reason, f"what was said about it: {'; '.join(said.values()) or 'nothing'}"
+
+    def is_refused(said):
+        return "only supports ReadWriteOnce" in said.get("ProvisioningFailed", "")
+
+    said = eventually(lambda: events_of(kubectl, claim), is_refused, seconds=EVENT)
+    assert is_refused(said), f"what was said about it: {'; '.join(said.values()) or 'nothing'}"
 
 
 def test_a_pod_brings_the_volume(kubectl, diary, twin_volume, eventually):
