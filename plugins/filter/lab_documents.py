@@ -62,6 +62,12 @@ def lab_list(documents: list[Document], namespace: str = "") -> str:
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
 
 
+def lab_pods_that_end(documents: list[Document]) -> list[str]:
+    """Return the names of the Pods that nobody starts again when they have ended."""
+    pods = [document for document in documents if document["kind"] == "Pod"]
+    return [pod["metadata"]["name"] for pod in pods if pod["spec"].get("restartPolicy") == "Never"]
+
+
 def _placed(document: Document) -> bool:
     metadata = document["metadata"]
     return "namespace" in metadata or LABEL in metadata.get("labels", {})
@@ -94,6 +100,7 @@ class FilterModule:
             "lab_objects": lab_objects,
             "lab_cluster_objects": lab_cluster_objects,
             "lab_list": lab_list,
+            "lab_pods_that_end": lab_pods_that_end,
             "lab_fault_objects": lab_fault_objects,
             "lab_undo_files": lab_undo_files,
         }

@@ -14,6 +14,7 @@ from plugins.filter.lab_documents import (
     lab_fault_objects,
     lab_list,
     lab_objects,
+    lab_pods_that_end,
     lab_undo_files,
 )
 
@@ -55,3 +56,15 @@ def test_objects_go_into_the_namespace_of_the_lab_unless_they_say_where_they_lie
     items = json.loads(lab_list(documents, "lab-x"))["items"]
     assert [item["metadata"].get("namespace") for item in items] == ["lab-x", "other", None]
     assert json.loads(lab_list(documents))["items"] == documents
+
+
+def test_a_pod_that_nobody_starts_again_is_known() -> None:
+    documents = [
+        {"kind": kind, "metadata": {"name": name}, "spec": spec}
+        for kind, name, spec in (
+            ("Pod", "once", {"restartPolicy": "Never"}),
+            ("Pod", "on", {}),
+            ("Job", "job", {"template": {"spec": {"restartPolicy": "Never"}}}),
+        )
+    ]
+    assert lab_pods_that_end(documents) == ["once"]
