@@ -199,10 +199,8 @@ def test_a_claim_for_many_nodes_is_refused(kubectl, eventually):
     """
     claim = get_claim(kubectl, "shared")
     assert claim["status"]["phase"] == "Pending", f"claim shared is {claim['status']['phase']}"
-    wanted, kind = "only supports ReadWriteOnce", "ProvisioningFailed"
-    said = eventually(
-        lambda: events_of(kubectl, claim).get(kind, "nothing"), lambda text: wanted in text, seconds=EVENT
-    )
+    wanted, look = "only supports ReadWriteOnce", lambda: events_of(kubectl, claim).get("ProvisioningFailed", "nothing")
+    said = eventually(look, lambda text: wanted in text, seconds=EVENT)
     assert wanted in said, f"what was said about it: {said}"
 
 
