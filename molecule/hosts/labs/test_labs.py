@@ -4,5 +4,7 @@ import subprocess
 
 
 def test_every_lab_passes(cluster):
-    done = subprocess.run(["invoke", "lab.all", f"--cluster={cluster}"], capture_output=True, text=True, check=False)
+    # The machines share these processors with systemd and SSH of their own: fewer at once than elsewhere.
+    words = ["invoke", "lab.all", "--jobs=2", f"--cluster={cluster}"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-4000:]
