@@ -7,6 +7,7 @@ import shutil
 from kubelab import topology
 from kubelab.catalogue import Needs
 from kubelab.kubectl import Kubectl
+from kubelab.status import CONTROL_PLANE_LABEL, LAB_LABEL
 
 # How a cluster shows that it has something: an API path that answers only then, and what was missed otherwise.
 _SIGNS = {
@@ -35,5 +36,5 @@ def unmet(needs: Needs, cluster: str) -> list[str]:
 
 
 def _workers(cluster: str) -> int:
-    names = Kubectl(cluster)("get nodes --selector !node-role.kubernetes.io/control-plane,!kubelab.dev/lab -o name")
+    names = Kubectl(cluster)(f"get nodes --selector !{CONTROL_PLANE_LABEL},!{LAB_LABEL} -o name")
     return len(names.splitlines())

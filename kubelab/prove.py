@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial
 
@@ -104,24 +104,18 @@ class Proof:
             self._step(f"fault {name}: {fault.title}", partial(self._fault, name, fault))
 
     def _fault(self, name: str, fault: Fault) -> list[str]:
-        broken = {*fault.fails, *fault.also} if not fault.ready else set()
-        results = self.state(self.ground.solution, name, fault.ready, broken, fault.fails)
-        return judge_fault(results, fault)
+        return judge_fault(self.state(self.ground.solution, name, fault), fault)
 
-    def state(
-        self,
-        overlay: str = "",
-        fault: str = "",
-        ready: bool = True,
-        hopeless: Collection[str] = (),
-        failing: Collection[str] = (),
-    ) -> Results:
-        """Brings the ground into a state and returns what the checks say about it."""
-        self._playbook(lab_state="present", lab_overlay=overlay, lab_fault=fault, lab_undo=self.fault)
-        self.fault = fault
+    def state(self, overlay: str = "", name: str = "", fault: Fault | None = None) -> Results:
+        """Brings the ground into a state, with a fault if one is named; returns what the checks say about it."""
+        self._playbook(lab_state="present", lab_overlay=overlay, lab_fault=name, lab_undo=self.fault)
+        self.fault = name
+        ready = fault is None or fault.ready
         late = checks.wait_until_ready(self.cluster, self.ground, report.say) if ready else []
         for text in late:
             report.say(text)
+        failing = fault.fails if fault else {}
+        hopeless = {*failing, *fault.also} if fault and not ready else set()
         return checks.run(self.cluster, self.ground, hopeless=lambda name: name in hopeless, failing=failing)
 
     def clean(self) -> None:
