@@ -18,6 +18,22 @@ FIRST = 11
 # kubeadm's own limits suit machines that are not emulated.
 PATIENT = ("controlPlaneComponentHealthCheck", "kubeletHealthCheck", "kubernetesAPICall", "tlsBootstrap", "discovery")
 TIMEOUTS = dict.fromkeys(PATIENT, "15m0s")
+# etcd gives a request up after five seconds and two election timeouts (milliseconds, ten heartbeats each).
+ETCD = [{"name": "heartbeat-interval", "value": "2000"}, {"name": "election-timeout", "value": "20000"}]
+
+# A static Pod that answers late is not ended for it: to start it again takes longer than to wait. kubeadm looks at
+# readiness every second, by TLS.
+_LATE = {"failureThreshold": 1000, "timeoutSeconds": 60}
+_READY = {"kube-apiserver": {"readinessProbe": {"periodSeconds": 20, "timeoutSeconds": 60}}}
+STATIC_PODS = {
+    name: {"spec": {"containers": [{"name": name, "livenessProbe": _LATE, "startupProbe": _LATE, **_READY.get(name, {})}]}}
+    for name in ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+}
+# For eviction a kubelet asks for figures of every container every ten seconds, through all layers.
+KUBELET = {
+    "localStorageCapacityIsolation": False,
+    "evictionHard": {f"{what}.available": "0%" for what in ("memory", "nodefs", "imagefs")},
+}
 
 
 def machine_number(subnet: str, number: int) -> str:
@@ -68,6 +84,9 @@ def vm_inventory(record: dict[str, Any], folder: str, ssh_args: str) -> dict[str
         # Nothing has to be remembered of how it was: it goes as a whole.
         "node_base_record": f"{Path(folder).parent}/record.yml",
         "control_plane_timeouts": TIMEOUTS,
+        "control_plane_etcd_arguments": ETCD,
+        "control_plane_patches": STATIC_PODS,
+        "control_plane_kubelet": KUBELET,
         "worker_timeouts": TIMEOUTS,
     }
     groups: dict[str, dict[str, Any]] = {"control_planes": {}, "workers": {}, "outside": {}}
