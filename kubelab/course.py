@@ -44,9 +44,9 @@ class Course:
     on_end: Callable[[Ended], None] = report.ended
     say: Callable[[str], None] = report.say
 
-    def run(self) -> list[Ended]:
-        """Sets up and checks every lab. They stay, as after `invoke lab NAME`."""
-        return self._each(catalogue.load_all(), "lab", self._ran)
+    def run(self, quick: bool = True, slow: bool = True) -> list[Ended]:
+        """Sets up and checks quick labs, slow ones or all. They stay, as after `invoke lab NAME`."""
+        return self._each(of_pace(quick, slow), "lab", self._ran)
 
     def reset(self) -> list[Ended]:
         """Removes every lab that is there."""
@@ -55,11 +55,10 @@ class Course:
 
     def prove(self, quick: bool = True, slow: bool = True) -> list[Ended]:
         """Proves quick labs, slow ones or all. Whether something is left behind is looked at before and after them."""
-        entries = [entry for entry in catalogue.load_all() if (slow if entry.lab.slow else quick)]
         self.reset()
         inspector = Inspector(self.cluster)
         before = inspector.look_settled()
-        ended = self._each(entries, "lab.prove", self._proved, "--shared")
+        ended = self._each(of_pace(quick, slow), "lab.prove", self._proved, "--shared")
         started = time.monotonic()
         left = inspector.difference_from(before)
         told = "something is left behind" if left else "nothing is left behind"
@@ -115,6 +114,11 @@ class Course:
 def read(path: Path) -> dict[str, Any]:
     """Returns what a run has written; empty when it ended before it could."""
     return dict(json.loads(path.read_text())) if path.is_file() else {}
+
+
+def of_pace(quick: bool, slow: bool) -> list[Entry]:
+    """Returns the labs that are quick, slow, or either, in the order in which one learns."""
+    return [entry for entry in catalogue.load_all() if (slow if entry.lab.slow else quick)]
 
 
 def applied(cluster: str) -> set[str]:

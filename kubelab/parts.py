@@ -7,7 +7,8 @@ PARTS = {
     "lint": "the linters",
     "unit": "the unit tests",
     "roles": "Molecule scenarios of roles that can be tried without a cluster",
-    "hosts": "Molecule scenario of a cluster on machines with SSH: up, all labs, a reboot, down",
+    "hosts": "Molecule scenario of a cluster on machines with SSH: up, labs, a reboot, down",
+    "hosts-slow": "the same with the labs that take minutes",
     "cluster": "up, up again without a change, stopped and started, down, nothing left",
     "labs": "all labs, as a learner sets them up and checks them, and the role behind that",
     "prove": "the checks of the labs are checked, but for those that take long",
@@ -21,5 +22,5 @@ PARTS = {
     "vm": "Molecule scenario of a cluster of virtual machines: an hour where they are emulated",
 }
 FAST = ("lint", "unit")
-ON_REQUEST = {"kind", "faults", "offline", "prove-slow", "upgrade", "vm"}
+ON_REQUEST = {"kind", "faults", "hosts-slow", "offline", "prove-slow", "upgrade", "vm"}
 """Run only when they are named: `cluster` shows the same as kind, and the others take long."""

@@ -116,6 +116,11 @@ def steps_alone() -> list[Step]:
         Step("unit tests", typed(*unit), part="unit"),
         *(Step(f"scenario {name}", typed(*MOLECULE, name), part="roles") for name in roles),
         *(Step(f"scenario {name}", typed(*MOLECULE, name), part=name) for name in sorted(scenarios & PARTS.keys())),
+        Step(
+            "scenario hosts with slow labs",
+            typed("env", "MOLECULE_HOSTS_LABS=slow", *MOLECULE, "hosts"),
+            part="hosts-slow",
+        ),
         Step("a cluster from a bundle, without a network", offline, part="offline"),
     ]
 

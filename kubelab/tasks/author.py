@@ -7,7 +7,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from kubelab.paths import DEFAULT_CLUSTER
-from kubelab.tasks.lab import CLUSTER_HELP, JOBS_HELP, LAB_HELP, ready_for, side_by_side
+from kubelab.tasks.lab import CLUSTER_HELP, JOBS_HELP, LAB_HELP, PACE_HELP, ready_for, side_by_side
 
 COLLECTION = "lab"
 
@@ -19,8 +19,7 @@ COLLECTION = "lab"
         **LAB_HELP,
         **JOBS_HELP,
         "shared": "others use the cluster now: do not look whether anything is left",
-        "quick": "without a name: only the labs whose proof takes a few minutes",
-        "slow": "without a name: only the others",
+        **PACE_HELP,
     },
 )
 def prove(

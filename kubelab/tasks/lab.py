@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CLUSTER_HELP = {"cluster": "name of the cluster: a file in inventory/ (usually kind; in `invoke shell` the shell's)"}
 LAB_HELP = {"lab": "name of the lab; `invoke lab` lists them", **CLUSTER_HELP}
 JOBS_HELP = {"jobs": "how many labs at once; 0: two for each processor"}
+PACE_HELP = {"quick": "of all labs only those that are not slow", "slow": "of all labs only those that take minutes"}
 
 _complete_context = ParseMachine.complete_context
 
@@ -159,16 +160,31 @@ def happen(_: Context, lab: str, event: str, cluster: str = DEFAULT_CLUSTER) -> 
 
 @task(
     name="all",
-    help={**CLUSTER_HELP, **JOBS_HELP, "junit": "write a file for test runners", "json": "write everything as JSON"},
+    help={
+        **CLUSTER_HELP,
+        **JOBS_HELP,
+        **PACE_HELP,
+        "junit": "write a file for test runners",
+        "json": "write everything as JSON",
+    },
 )
-def run_all(_: Context, cluster: str = DEFAULT_CLUSTER, jobs: int = 0, junit: str = "", json: str = "") -> None:
+def run_all(
+    _: Context,
+    cluster: str = DEFAULT_CLUSTER,
+    jobs: int = 0,
+    quick: bool = False,
+    slow: bool = False,
+    junit: str = "",
+    json: str = "",
+) -> None:
     """Set up and check all labs, several at once. They stay until `invoke lab.reset`.
 
     Examples:
       invoke lab.all
+      invoke lab.all --quick
       invoke lab.all --jobs=2 --junit=labs.xml --json=labs.json
     """
-    side_by_side("run", cluster, jobs, junit, json)
+    side_by_side("run", cluster, jobs, junit, json, quick=quick or not slow, slow=slow or not quick)
 
 
 def ready_for(lab: str, cluster: str) -> Entry:

@@ -132,12 +132,13 @@ def test_a_lab_that_disturbs_others_runs_when_they_have_ended(folder: Path, monk
     assert crowds == [(4, ["quiet"]), (1, ["a", "b"])]
 
 
+@pytest.mark.parametrize("what", ["run", "prove"])
 @pytest.mark.parametrize(
-    ("wanted", "proved"),
+    ("wanted", "chosen"),
     [({}, ["quick", "slow"]), ({"slow": False}, ["quick"]), ({"quick": False}, ["slow"])],
 )
-def test_quick_and_slow_labs_can_be_proved_apart(
-    wanted: dict[str, bool], proved: list[str], monkeypatch: pytest.MonkeyPatch
+def test_quick_and_slow_labs_can_be_run_and_proved_apart(
+    what: str, wanted: dict[str, bool], chosen: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     labs = [SimpleNamespace(id=name, lab=SimpleNamespace(slow=name == "slow")) for name in ("quick", "slow")]
     monkeypatch.setattr(catalogue, "load_all", lambda: labs)
@@ -150,5 +151,5 @@ def test_quick_and_slow_labs_can_be_proved_apart(
         return []
 
     monkeypatch.setattr(Course, "_each", each)
-    Course("c", 2, lambda _: None, lambda _: None).prove(**wanted)
-    assert seen == proved
+    getattr(Course("c", 2, lambda _: None, lambda _: None), what)(**wanted)
+    assert seen == chosen
