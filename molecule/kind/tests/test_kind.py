@@ -19,3 +19,9 @@ def test_every_kubelet_shows_a_certificate_that_the_cluster_signed(kubectl, node
     for node in nodes:
         seen = kubectl.run(f"get --raw /api/v1/nodes/{node.name}/proxy/healthz")
         assert seen.stdout == "ok", f"{node.name}: {seen.stderr}"
+
+
+def test_containerd_does_not_ask_its_containers_all_the_time(nodes):
+    """Every second is usual; nobody reads the answers."""
+    for node in nodes:
+        assert "stats_collect_period = '60s'" in node.output("containerd config dump"), node.name

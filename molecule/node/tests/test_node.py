@@ -37,6 +37,11 @@ def test_containerd_runs_a_container_of_an_image_that_it_has(host):
     assert said == "from inside"
 
 
+def test_containerd_does_not_ask_its_containers_all_the_time(host):
+    """Every second is usual; nobody reads the answers."""
+    assert "stats_collect_period = '60s'" in host.check_output("containerd config dump")
+
+
 @pytest.mark.parametrize("program", ["kubelet --version", "kubeadm version --output short", "kubectl version --client"])
 def test_the_programs_of_kubernetes_are_of_the_version_that_the_table_names(host, program):
     """The same on every node."""

@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from kubelab import record
 from kubelab.paths import state_dir
@@ -28,6 +29,14 @@ def test_every_node_has_a_kernel_and_an_identity_of_its_own(nodes):
     for file in ("/etc/machine-id", "/proc/sys/kernel/random/boot_id"):
         seen = [node.output(f"cat {file}") for node in nodes]
         assert len(set(seen)) == len(nodes), f"{file}: {seen}"
+
+
+def test_no_part_of_the_control_plane_is_ended_for_being_late(nodes):
+    """Emulated, it takes minutes until it is back."""
+    for part in ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"):
+        manifest = yaml.safe_load(nodes[0].output(f"cat /etc/kubernetes/manifests/{part}.yaml"))
+        probes = [manifest["spec"]["containers"][0][f"{kind}Probe"] for kind in ("liveness", "startup")]
+        assert [probe["failureThreshold"] for probe in probes] == [1000, 1000], part
 
 
 def test_nothing_listens_for_other_computers(cluster):
