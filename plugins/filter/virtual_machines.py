@@ -26,7 +26,9 @@ ETCD = [{"name": "heartbeat-interval", "value": "2000"}, {"name": "election-time
 _LATE = {"failureThreshold": 1000, "timeoutSeconds": 60}
 _READY = {"kube-apiserver": {"readinessProbe": {"periodSeconds": 20, "timeoutSeconds": 60}}}
 STATIC_PODS = {
-    name: {"spec": {"containers": [{"name": name, "livenessProbe": _LATE, "startupProbe": _LATE, **_READY.get(name, {})}]}}
+    name: {
+        "spec": {"containers": [{"name": name, "livenessProbe": _LATE, "startupProbe": _LATE, **_READY.get(name, {})}]}
+    }
     for name in ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 }
 # For eviction a kubelet asks for figures of every container every ten seconds, through all layers.
