@@ -6,13 +6,14 @@ from types import SimpleNamespace
 import pytest
 
 from kubelab.reach import everywhere
+from kubelab.waiting import wait_until
 
 START = 60
 """Seconds for a Pod or a container to start, on a busy machine too."""
 BACK = 150
 """Seconds until what had given up without an API server is at work again."""
 WATCHED = 12
-"""Seconds during which nothing may come: what comes with an API server is there sooner."""
+"""Seconds during which nothing may come, on a busy machine too: what comes with an API server is there sooner."""
 CTR = "ctr --namespace k8s.io"
 LABEL = 'labels."io.kubernetes.{}"=={}'
 CONTAINER, SANDBOX = (f'labels."io.cri-containerd.kind"=={kind}' for kind in ("container", "sandbox"))
@@ -110,7 +111,7 @@ def killed(kubectl, twins, one_pod):
 
 
 @pytest.fixture(scope="module")
-def stopped(kubectl, nodes, outside, reachable, killed, prober, containerd, happen, on_and_off, eventually):
+def stopped(run, kubectl, nodes, outside, reachable, killed, prober, containerd, happen, on_and_off, eventually):
     """What was seen while there was no API server, and after it had come back."""
     seen = SimpleNamespace(clock=killed["clock"], once=killed["once"], yours=killed.get("steady"))
     service = kubectl.json("get service web")["spec"]
@@ -126,7 +127,7 @@ def stopped(kubectl, nodes, outside, reachable, killed, prober, containerd, happ
         seen.restarted = eventually(
             lambda: containerd.of(seen.clock), lambda now: now and seen.clock.container not in now, seconds=START
         )
-        seen.new = eventually(lambda: containerd.pods() - before, seconds=WATCHED)
+        seen.new = wait_until(lambda: containerd.pods() - before, seconds=WATCHED * run.pace)
         # It takes no more requests at once, but its process may need a moment to end.
         seen.api = eventually(lambda: containerd.part("kube-apiserver"), lambda now: not now, seconds=START)
         seen.etcd = containerd.part("etcd")
