@@ -29,6 +29,27 @@ def lock(_: Context) -> None:
     print("every lock file was up to date" if changed == 0 else "the next `invoke up` builds what has changed")
 
 
+@task(name="list", help={"json": "print everything as JSON, digests in full"})
+def list_all(_: Context, json: bool = False) -> None:
+    """List all that a cluster is made of: version, source, digest, licence and size of each part, image and package.
+
+    What was not built on this machine yet says so.
+
+    Examples:
+      invoke artifacts.list
+      invoke artifacts.list --json | jq '.[] | select(.kind == "image")'
+    """
+    from kubelab import table
+    from kubelab.artifacts import listing, made
+
+    found = listing.items(made.of_this_tree())
+    if json:
+        print(listing.as_json(found))
+        return
+    for title, rows in listing.tables(found):
+        table.show(listing.HEADINGS, rows, title)
+
+
 @task(positional=["file"], help=FILE_HELP)
 def bundle(_: Context, file: str) -> None:
     """Pack all that another machine needs to bring up the same cluster without a network; build what is missing.

@@ -27,8 +27,8 @@ ALONE = (
     *(f"roles/machines/tasks/{provider}/{name}.yml" for provider in ("kind", "vm") for name in ("new", "record")),
     "roles/machines/tasks/vm/image.yml",
 )
-NOT_ALONE = "roles/artifacts/tasks/on_demand.yml"
-"""Asks whether a lab's parts are there; what makes them is in files that it includes."""
+READS = ("roles/artifacts/tasks/on_demand.yml", "roles/artifacts/tasks/made.yml")
+"""They ask what is there; what makes it is in files that they include."""
 
 
 class CallbackModule(CallbackBase):
@@ -46,7 +46,7 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         """Wait for our turn, or let others have theirs."""
         path = task.get_path().removeprefix(f"{ROOT}/")
-        if path.startswith(ALONE) and not path.startswith(NOT_ALONE):
+        if path.startswith(ALONE) and not path.startswith(READS):
             self.lock = self.lock or self._locked()
         elif self.lock:
             fcntl.flock(self.lock, fcntl.LOCK_UN)  # closing alone would not do: Ansible's workers hold the file too

@@ -167,8 +167,8 @@ def test_who_writes_what_clusters_share_waits_for_who_does(tmp_path: Path, monke
     thread.join(timeout=0.2)
     begin(first, "machines/tasks/kind/record.yml")
     order.append("first takes addresses")
-    begin(CallbackModule(), "machines/tasks/kind/look.yml")
-    begin(CallbackModule(), "artifacts/tasks/on_demand.yml")
+    for reads in ("machines/tasks/kind/look.yml", "artifacts/tasks/on_demand.yml", "artifacts/tasks/made.yml"):
+        begin(CallbackModule(), reads)
     begin(first, "addons/tasks/main.yml")
     thread.join(timeout=10)
     assert order == ["first takes addresses", "second builds"]

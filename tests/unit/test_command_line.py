@@ -13,6 +13,8 @@ from kubelab import completion, subshell, walkthrough
 from kubelab.errors import Refusal, suggest
 from kubelab.paths import INVENTORY, ROOT
 
+HELPED = ["up", "status", "down", "shell", "completion", "lint", "setup", "test", "lock", "artifacts.list"]
+HELPED += ["artifacts.bundle", "artifacts.unbundle"]
 INVOKE = str(Path(sys.executable).parent / "invoke")
 
 
@@ -50,10 +52,7 @@ def test_a_slip_is_answered_in_words(words: list[str], code: int, said: str) -> 
     assert "Traceback" not in refused.stdout + refused.stderr
 
 
-TASKS = ["up", "status", "down", "shell", "completion", "lint", "setup", "test", "lock"]
-
-
-@pytest.mark.parametrize("task", [*TASKS, "artifacts.bundle", "artifacts.unbundle"])
+@pytest.mark.parametrize("task", HELPED)
 def test_help_of_a_task_shows_examples(task: str) -> None:
     helped = typed("--help", task)
     assert helped.returncode == 0

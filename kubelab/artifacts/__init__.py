@@ -1,0 +1,1 @@
+"""What a cluster is made of: listed, written down for scanners, and tidied away."""

@@ -1,0 +1,67 @@
+"""What this tree makes, as the role artifacts says it: that is where it is written."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from invoke.exceptions import Exit
+
+from kubelab.paths import DEFAULT_CLUSTER, ROOT
+from kubelab.playbook import build_args, environment
+
+
+@dataclass(frozen=True)
+class Made:
+    """Names of what is made, and where it lies once it is there."""
+
+    versions: dict[str, dict[str, Any]]
+    key: str
+    folder: Path
+    """Of the node: images, manifests."""
+    go: Path
+    modules: Path
+    """Go's folder of sources."""
+    recipes: dict[str, dict[str, Any]]
+    parts: dict[str, Path]
+    node: Path
+    tools: Path
+    images: list[dict[str, Any]]
+    disk: Path
+
+    @property
+    def archive(self) -> Path:
+        """All images in one file."""
+        return self.folder / "images.tar"
+
+    @property
+    def node_image(self) -> str:
+        return f"kubelab/node:{self.key}"
+
+    def source(self, part: str) -> str:
+        """The name under which versions and sources know a part."""
+        return str(self.recipes.get(part, {}).get("source", part))
+
+
+def read(text: str) -> Made:
+    """Returns what the playbook has written."""
+    content: dict[str, Any] = json.loads(text)
+    for name in ("folder", "go", "modules", "node", "tools", "disk"):
+        content[name] = Path(content[name])
+    content["parts"] = {name: Path(path) for name, path in content["parts"].items()}
+    return Made(**content)
+
+
+def of_this_tree() -> Made:
+    """Asks Ansible, which takes two seconds and makes nothing."""
+    with tempfile.TemporaryDirectory(prefix="kubelab-") as folder:
+        file = Path(folder) / "made.json"
+        args = build_args("made", DEFAULT_CLUSTER, {"made_file": str(file)})
+        done = subprocess.run(args, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise Exit(done.stdout + done.stderr, done.returncode)
+        return read(file.read_text())
