@@ -23,6 +23,8 @@ from plugins.filter.digest import tree_digest
 ROLE = ROOT / "roles" / "artifacts"
 
 OF_PARTS = "of its parts"
+NODES_SYSTEM = "file system of nodes"
+IMAGES_LAYER = "layer of images with a shell"
 HEADINGS = ("name", "version", "source", "digest", "licence", "size")
 DIGEST = 19
 """So much of a digest is shown: enough to tell two apart."""
@@ -84,7 +86,7 @@ def _parts(made: Made) -> Iterator[Item]:
 
 def _file_systems(made: Made) -> Iterator[Item]:
     entry = made.versions["debian"]
-    for name, tar in {"file system of nodes": made.node, "layer of images with a shell": made.tools}.items():
+    for name, tar in {NODES_SYSTEM: made.node, IMAGES_LAYER: made.tools}.items():
         yield Item("part", name, entry["version"], entry["source"], _sha256(tar), OF_PARTS, _size(tar))
 
 

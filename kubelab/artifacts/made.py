@@ -39,6 +39,11 @@ class Made:
         return self.folder / "images.tar"
 
     @property
+    def complete(self) -> Path:
+        """Is there once everything is built."""
+        return self.folder / "complete"
+
+    @property
     def node_image(self) -> str:
         return f"kubelab/node:{self.key}"
 

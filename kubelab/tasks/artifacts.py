@@ -50,6 +50,23 @@ def list_all(_: Context, json: bool = False) -> None:
         table.show(listing.HEADINGS, rows, title)
 
 
+@task(positional=["file"], help={"file": "where to write it"})
+def sbom(_: Context, file: str) -> None:
+    """Write a bill of materials in CycloneDX's form: all that is listed, and the Go modules inside of each program.
+
+    Scanners for known vulnerabilities read it.
+
+    Examples:
+      invoke artifacts.sbom kubelab.cdx.json
+    """
+    from pathlib import Path
+
+    from kubelab.artifacts import made, sbom
+
+    Path(file).write_text(sbom.as_json(made.of_this_tree()) + "\n")
+    print(f"written: {file}")
+
+
 @task(positional=["file"], help=FILE_HELP)
 def bundle(_: Context, file: str) -> None:
     """Pack all that another machine needs to bring up the same cluster without a network; build what is missing.

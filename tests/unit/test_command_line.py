@@ -13,7 +13,19 @@ from kubelab import completion, subshell, walkthrough
 from kubelab.errors import Refusal, suggest
 from kubelab.paths import INVENTORY, ROOT
 
-HELPED = ["up", "status", "down", "shell", "completion", "lint", "setup", "test", "lock", "artifacts.list"]
+HELPED = [
+    "up",
+    "status",
+    "down",
+    "shell",
+    "completion",
+    "lint",
+    "setup",
+    "test",
+    "lock",
+    "artifacts.list",
+    "artifacts.sbom",
+]
 HELPED += ["artifacts.bundle", "artifacts.unbundle"]
 INVOKE = str(Path(sys.executable).parent / "invoke")
 
