@@ -9,6 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import Any
 
+from kubelab import record
 from kubelab.errors import Refusal
 from kubelab.paths import bin_dir, kubeconfig, state_dir
 
@@ -27,7 +28,7 @@ def environment(cluster: str) -> dict[str, str]:
 
 
 def require(cluster: str) -> None:
-    """Refuses a cluster that is not up."""
+    """Refuses a cluster that is not up; of one that is, notes that it is used."""
     if not kubeconfig(cluster).is_file():
         option = "" if cluster == "kind" else f" --cluster={cluster}"
         raise Refusal(
@@ -35,6 +36,7 @@ def require(cluster: str) -> None:
             needed="a running cluster: labs live in one",
             change=f"run ./invoke up{option}",
         )
+    record.note_use(cluster)
 
 
 def require_answer(cluster: str, seconds: float = 0) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from kubelab.errors import Refusal
-from kubelab.paths import STATE, state_dir
+from kubelab.paths import STATE, bin_dir, state_dir
 
 EMULATED = 8.0
 
@@ -36,6 +38,15 @@ def nodes(record: dict[str, Any]) -> list[str]:
 def pace(cluster: str) -> float:
     """Returns how much longer everything takes than usual: emulated processors need their time."""
     return EMULATED if (load(cluster) or {}).get("accelerator") == "tcg" else 1.0
+
+
+def note_use(cluster: str) -> None:
+    """Marks what a cluster is made of: who tidies the cache up from another clone can know its use by nothing else."""
+    content = load(cluster) or {}
+    node = bin_dir(cluster).resolve().parent / "complete"
+    for path in (node, Path(content.get("disk", node))):
+        if path.exists():
+            os.utime(path)
 
 
 def _unreadable(cluster: str, why: str) -> Refusal:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import subprocess
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from email.parser import HeaderParser
@@ -14,7 +13,7 @@ from typing import Any, Literal, get_args
 
 import yaml
 
-from kubelab.artifacts import debian, licences
+from kubelab.artifacts import debian, engine, licences
 from kubelab.artifacts.images import Image, images_in
 from kubelab.artifacts.made import Made
 from kubelab.paths import ROOT
@@ -99,7 +98,8 @@ def _images(made: Made) -> Iterator[Item]:
         digest, size = (image.digest, image.size) if image else ("", None)
         yield Item("image", name, version, source, digest, OF_PARTS, size)
     name, _, version = made.node_image.rpartition(":")
-    digest, size = _engine(made.node_image)
+    there = next((image for image in engine.node_images() if image.name == made.node_image), None)
+    digest, size = (there.digest, there.size) if there else ("", None)
     yield Item("image", name, version, "parts, images, Debian packages", digest, OF_PARTS, size)
 
 
@@ -145,13 +145,3 @@ def _sha256(path: Path) -> str:
         return ""
     with path.open("rb") as file:
         return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
-
-
-def _engine(image: str) -> tuple[str, int | None]:
-    """Returns digest and size of an image that the engine has."""
-    words = ["docker", "image", "inspect", "--format", "{{.Id}} {{.Size}}", image]
-    try:
-        said = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
-    except (FileNotFoundError, subprocess.CalledProcessError):
-        return "", None
-    return said[0], int(said[1])

@@ -67,6 +67,34 @@ def sbom(_: Context, file: str) -> None:
     print(f"written: {file}")
 
 
+@task(
+    help={
+        "dry-run": "say what would be removed, and remove nothing",
+        "days": "what other copies of the project may use goes when nobody used it for so many days (usually 30)",
+    }
+)
+def prune(_: Context, dry_run: bool = False, days: str = "30") -> None:
+    """Remove what no cluster uses: old parts, nodes, disks and node images, and what interrupted builds left.
+
+    What this copy's versions and files make stays, and what its clusters are made of.
+
+    Examples:
+      invoke artifacts.prune --dry-run
+      invoke artifacts.prune --days=7
+    """
+    from kubelab import table
+    from kubelab.artifacts import made, prune
+    from kubelab.errors import Refusal
+
+    if not days.isdecimal():
+        raise Refusal(f'"{days}" days', "a whole number from 0 on", "invoke artifacts.prune --days=30")
+    found = prune.prune(made.of_this_tree(), int(days), dry_run, print)
+    if found:
+        table.show(("name", "why", "frees"), [(one.name, one.why, f"{one.size / 1e6:.1f} MB") for one in found])
+    total = f"{len(found)} of them, {sum(one.size for one in found) / 1e9:.2f} GB"
+    print(f"{'would be removed' if dry_run else 'removed'}: {total if found else 'nothing'}")
+
+
 @task(positional=["file"], help=FILE_HELP)
 def bundle(_: Context, file: str) -> None:
     """Pack all that another machine needs to bring up the same cluster without a network; build what is missing.

@@ -48,6 +48,7 @@ def test_an_unknown_cluster_is_refused_by_every_task(task: str) -> None:
     [
         (["up", "--workers=many"], 2, '"many" workers'),
         (["up", "--workers=99"], 2, "must be 9 or less"),
+        (["artifacts.prune", "--days=x"], 2, '"x" days'),
         (["test", "--only=labz"], 2, 'did you mean "labs"?'),
         (["completion", "bsh"], 2, 'did you mean "bash"?'),
         (["artifacts.bundle", "no/folder/bundle"], 2, "needed: a folder to write the bundle to"),
