@@ -118,6 +118,18 @@ def pack(files: dict[str, str]) -> bytes:
     return buffer.getvalue()
 
 
+def write(path: str, images: list[dict[str, Any]]) -> None:
+    """Write an archive; it is on the disk when this returns."""
+    with open(path, "wb") as file:
+        with tarfile.open(fileobj=file, mode="w") as tar:
+            archive = Archive(tar)
+            for image in images:
+                archive.image(image)
+            archive.finish()
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def main() -> None:
     """Run the module."""
     spec = {
@@ -129,12 +141,12 @@ def main() -> None:
     changed = not os.path.exists(dest)
     if changed and not module.check_mode:
         partial = f"{dest}.{os.getpid()}.partial"
-        with tarfile.open(partial, "w") as tar:
-            archive = Archive(tar)
-            for image in module.params["images"]:
-                archive.image(image)
-            archive.finish()
-        os.replace(partial, dest)
+        try:
+            write(partial, module.params["images"])
+            os.replace(partial, dest)
+        finally:
+            if os.path.exists(partial):
+                os.unlink(partial)
     module.exit_json(changed=changed, dest=dest)
 
 

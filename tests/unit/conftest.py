@@ -12,7 +12,7 @@ import pytest
 
 from kubelab.artifacts import licences
 from kubelab.artifacts.made import Made, of_this_tree
-from plugins.modules.oci_archive import Archive
+from plugins.modules import oci_archive
 
 MIT = "Permission is hereby granted, free of charge, to any person\n obtaining a copy of this software"
 STANZA = "Package: {}\nInstalled-Size: 2\nArchitecture: amd64\nSource: {}\nVersion: {}\nDescription: it\n is: good\n"
@@ -70,9 +70,6 @@ def built(nothing: Made, root: Path, tmp_path: Path) -> Made:
     source.mkdir(parents=True)
     (source / "LICENSE").write_text(MIT)
     made.complete.touch()
-    with tarfile.open(made.archive, "w") as tar:
-        archive = Archive(tar)
-        for image in made.images:
-            archive.image({"name": image["name"].replace("?", "said"), "files": {"/bin/program": __file__}})
-        archive.finish()
+    names = [image["name"].replace("?", "said") for image in made.images]
+    oci_archive.write(str(made.archive), [{"name": name, "files": {"/bin/program": __file__}} for name in names])
     return made

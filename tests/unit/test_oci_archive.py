@@ -11,15 +11,11 @@ from typing import Any
 
 import zstandard
 
-from plugins.modules.oci_archive import Archive
+from plugins.modules import oci_archive
 
 
 def write(path: Path, images: list[dict[str, Any]]) -> bytes:
-    with tarfile.open(path, "w") as tar:
-        archive = Archive(tar)
-        for image in images:
-            archive.image(image)
-        archive.finish()
+    oci_archive.write(str(path), images)
     return path.read_bytes()
 
 
