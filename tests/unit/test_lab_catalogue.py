@@ -209,7 +209,8 @@ def test_the_engine_knows_no_lab_by_name() -> None:
 
 def test_the_cluster_checks_are_a_ground_like_a_lab() -> None:
     ground = catalogue.CLUSTER_GROUND
-    checks = {node.name for node in functions(ground.folder / "test_cluster.py") if node.name.startswith("test_")}
+    found = [node for path in ground.folder.glob("test_*.py") for node in functions(path)]
+    checks = {node.name for node in found if node.name.startswith("test_")}
     broken: set[str] = set()
     for name in ground.faults:
         fault = catalogue.load_fault(ground, name)
