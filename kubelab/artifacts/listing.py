@@ -23,7 +23,7 @@ ROLE = ROOT / "roles" / "artifacts"
 
 OF_PARTS = "of its parts"
 NODES_SYSTEM = "file system of nodes"
-IMAGES_LAYER = "layer of images with a shell"
+IMAGES_LAYER = "layer with a shell"
 HEADINGS = ("name", "version", "source", "digest", "licence", "size")
 DIGEST = 19
 """So much of a digest is shown: enough to tell two apart."""
@@ -90,17 +90,22 @@ def _file_systems(made: Made) -> Iterator[Item]:
 
 
 def _images(made: Made) -> Iterator[Item]:
-    built: list[Image] | list[None] = images_in(made.archive) if made.archive.is_file() else [None] * len(made.images)
-    for wanted, image in zip(made.images, built, strict=True):
-        name, _, version = (image.name if image else wanted["name"]).rpartition(":")
-        parts = sorted({program.partition("/")[0] for program in wanted.get("bin", [])})
-        source = ", ".join([*parts, *(["Debian packages"] if wanted.get("tools") else [])])
-        digest, size = (image.digest, image.size) if image else ("", None)
-        yield Item("image", name, version, source, digest, OF_PARTS, size)
+    for archive, recipes in made.archives.items():
+        built: list[Image] | list[None] = images_in(archive) if archive.is_file() else [None] * len(recipes)
+        for recipe, image in zip(recipes, built, strict=True):
+            name, _, version = (image.name if image else recipe["name"]).rpartition(":")
+            digest, size = (image.digest, image.size) if image else ("", None)
+            yield Item("image", name, version, ", ".join(parts_of(recipe)), digest, OF_PARTS, size)
     name, _, version = made.node_image.rpartition(":")
     there = next((image for image in engine.node_images() if image.name == made.node_image), None)
     digest, size = (there.digest, there.size) if there else ("", None)
     yield Item("image", name, version, "parts, images, Debian packages", digest, OF_PARTS, size)
+
+
+def parts_of(image: dict[str, Any]) -> list[str]:
+    """Returns the names of the parts that an image is made of."""
+    parts = sorted({program.partition("/")[0] for program in image.get("bin", [])})
+    return [*parts, *([IMAGES_LAYER] if image.get("tools") else [])]
 
 
 def _packages(made: Made) -> Iterator[Item]:

@@ -30,13 +30,9 @@ class Made:
     parts: dict[str, Path]
     node: Path
     tools: Path
-    images: list[dict[str, Any]]
+    archives: dict[Path, list[dict[str, Any]]]
+    """What images are made of, by the file that they are written to; the first one is brought to every node."""
     disk: Path
-
-    @property
-    def archive(self) -> Path:
-        """All images in one file."""
-        return self.folder / "images.tar"
 
     @property
     def complete(self) -> Path:
@@ -58,6 +54,7 @@ def read(text: str) -> Made:
     for name in ("folder", "go", "modules", "node", "tools", "disk"):
         content[name] = Path(content[name])
     content["parts"] = {name: Path(path) for name, path in content["parts"].items()}
+    content["archives"] = {Path(one["path"]): one["images"] for one in content["archives"]}
     return Made(**content)
 
 

@@ -22,7 +22,8 @@ from packageurl import PackageURL
 from packaging.requirements import Requirement
 
 from kubelab.artifacts import debian, licences
-from kubelab.artifacts.listing import IMAGES_LAYER, NODES_SYSTEM, OF_PARTS, Item, items
+from kubelab.artifacts.images import images_in
+from kubelab.artifacts.listing import IMAGES_LAYER, NODES_SYSTEM, OF_PARTS, Item, items, parts_of
 from kubelab.artifacts.made import Made
 from kubelab.errors import Refusal
 from kubelab.paths import ROOT
@@ -31,11 +32,11 @@ PIN = re.compile(r"^[\w.-]+(?:\[.*\])?==[^\\\n]+", re.MULTILINE)
 
 
 def as_json(made: Made) -> str:
-    """Returns the bill. Refuses while not everything is built: what is in a part is read from it."""
+    """Returns the bill of what is built. Refuses while a node is not: what is in its parts is read from them."""
     if not made.complete.is_file():
         raise Refusal(
             found="parts that are not built on this machine yet; `invoke artifacts.list` says which",
-            needed="all of them: what is in them is read from them",
+            needed="all that a node is made of: what is in it is read from there",
             change="./invoke up, then this again",
         )
     return JsonV1Dot6(Bill(made).bom).output_as_string(indent=2)
@@ -47,19 +48,17 @@ class Bill:
     def __init__(self, made: Made) -> None:
         self.made = made
         self.known: dict[str, Component] = {}
-        listed = items(made)
+        listed = [item for item in items(made) if item.size is not None]
         parts = {item.name: self._part(item) for item in listed if item.kind == "part"}
-        images = [self._image(item) for item in listed if item.kind == "image"]
+        images = {f"{item.name}:{item.version}": self._image(item) for item in listed if item.kind == "image"}
         root = Component(name="kubelab", version=made.key, type=ComponentType.APPLICATION, bom_ref="kubelab")
-        needs = {root: [*parts.values(), *images, *self._tools()]}
-        needs |= {parts[name]: self._modules(folder) for name, folder in made.parts.items()}
+        needs = {root: [*parts.values(), *images.values(), *self._tools()]}
+        needs |= {parts[name]: self._modules(folder) for name, folder in made.parts.items() if name in parts}
         for name, tar in {NODES_SYSTEM: made.node, IMAGES_LAYER: made.tools}.items():
             needs[parts[name]] = [self._package(one) for one in debian.packages(tar)]
-        for wanted, image in zip(
-            made.images, images[:-1], strict=True
-        ):  # the last one is the node's, which has them all
-            names = [program.partition("/")[0] for program in wanted.get("bin", [])]
-            needs[image] = [parts[name] for name in [*names, *([IMAGES_LAYER] if wanted.get("tools") else [])]]
+        for archive in filter(Path.is_file, made.archives):
+            for recipe, image in zip(made.archives[archive], images_in(archive), strict=True):
+                needs[images[image.name]] = [parts[name] for name in parts_of(recipe) if name in parts]
         self.bom = Bom(components=self.known.values(), dependencies=map(_dependency, needs, needs.values()))
         self.bom.metadata.component = root
 

