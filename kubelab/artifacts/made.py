@@ -28,6 +28,8 @@ class Made:
     """Go's folder of sources."""
     recipes: dict[str, dict[str, Any]]
     parts: dict[str, Path]
+    built: list[Path]
+    """All that takes a compiler or a mirror to make, for a node."""
     node: Path
     tools: Path
     archives: dict[Path, list[dict[str, Any]]]
@@ -54,7 +56,10 @@ def read(text: str) -> Made:
     for name in ("folder", "go", "modules", "node", "tools", "disk"):
         content[name] = Path(content[name])
     content["parts"] = {name: Path(path) for name, path in content["parts"].items()}
-    content["archives"] = {Path(one["path"]): one["images"] for one in content["archives"]}
+    content["built"] = [Path(path) for path in content["built"]]
+    images = content.pop("labs_images")
+    labs = [{"path": one["path"], "images": images[one["part"]]} for one in content.pop("labs_archives")]
+    content["archives"] = {Path(one["path"]): one["images"] for one in [*content["archives"], *labs]}
     return Made(**content)
 
 

@@ -21,7 +21,10 @@ from kubelab.turn import take_turn
 
 BUILT = ("parts/*", "nodes/*", "disks/*", "go/go-*")
 """Made to stay. Go's own caches are not among them: `go` looks after one, and the other is what was fetched."""
-LEFT = ("parts/*.partial*", "nodes/*/*.partial", "nodes/*/context", "disks/*.partial", "go/*.partial", "*/*.removed")
+LEFT = (
+    *("parts/*.partial*", "nodes/*/*.partial", "nodes/*/context", "disks/*.partial", "go/*.partial"),
+    *("*/*.removed", "*/*.unbundled"),
+)
 DAY = 86400.0
 
 
@@ -63,7 +66,7 @@ def _unused(made: Made, now: float, since: float) -> Iterator[Unused]:
     images = {made.node_image, *(str(one["node_image"]) for one in records if "node_image" in one)}
     images |= {f"kubelab/node:{node.name}" for node in cache.glob("nodes/*") if _used(node) >= since}
     nodes = [cache / "nodes" / image.rpartition(":")[2] for image in images]
-    kept = {*nodes, made.go, made.node, made.tools, made.disk, *made.parts.values(), *made.archives}
+    kept = {*nodes, made.go, made.node, made.tools, made.disk, *made.built, *made.parts.values(), *made.archives}
     kept |= {Path(one["disk"]) for one in records if "disk" in one}
     kept |= {Path(line) for node in nodes for line in _needs(node)}
     opened = _opened()

@@ -39,6 +39,12 @@ def as_json(made: Made) -> str:
             needed="all that a node is made of: what is in it is read from there",
             change="./invoke up, then this again",
         )
+    if not made.go.is_dir():
+        raise Refusal(
+            found="no Go toolchain: the parts of this machine came in a bundle",
+            needed="what reads from a program which modules it was made of, and their sources with the licences",
+            change="do this where the parts were built",
+        )
     return JsonV1Dot6(Bill(made).bom).output_as_string(indent=2)
 
 

@@ -54,6 +54,7 @@ def made(nothing: Made, cache: Path) -> Made:
     return replace(
         nothing, key="tree", folder=nodes / "tree", go=cache / "go/go-2", parts={"kind": parts / "kind-tree"},
         node=parts / "node-tree.tar", tools=parts / "tools-tree.tar", disk=cache / "disks/tree",
+        built=[parts / "kind_files-tree"], archives={parts / "lab-tree.tar": []},
     )  # fmt: skip
 
 
@@ -90,7 +91,16 @@ def gone(made: Made, cache: Path, days: int = 30) -> list[str]:
 
 def test_what_this_tree_and_its_clusters_are_made_of_stays(made: Made, cache: Path, put: Callable[..., None]) -> None:
     put("parts/kind-tree", "parts/node-tree.tar", "parts/tools-tree.tar", "nodes/tree", "disks/tree", "go/go-2")
-    put("nodes/mine", "disks/mine", "durations.json", "go/mod", "go/build", "go/go-1.txt")
+    put(
+        "parts/kind_files-tree",
+        "parts/lab-tree.tar",
+        "nodes/mine",
+        "disks/mine",
+        "durations.json",
+        "go/mod",
+        "go/build",
+        "go/go-1.txt",
+    )
     put("parts/kind-old", "parts/node-old.tar", "nodes/old", "disks/old", "go/go-1")
     assert gone(made, cache) == ["disks/old", "go/go-1", "nodes/old", "parts/kind-old", "parts/node-old.tar"]
 
@@ -121,7 +131,7 @@ def test_what_an_interruption_left_goes_at_once(made: Made, cache: Path, put: Ca
     put("nodes/tree", "parts/kind-tree", "go/go-2")
     left = [
         "disks/tree.partial", "go/go-2.partial", "nodes/tree/context", "nodes/tree/images.tar.7.partial",
-        "parts/kind-tree.partial", "parts/node-tree.tar.partial.tar", "parts/old.removed",
+        "parts/kind-tree.partial", "parts/node-tree.tar.partial.tar", "parts/old.removed", "parts/old.unbundled",
     ]  # fmt: skip
     put(*left, when=time.time())
     assert gone(made, cache) == left

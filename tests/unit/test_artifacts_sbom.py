@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from cyclonedx.model.license import DisjunctiveLicense, LicenseExpression
@@ -41,6 +42,11 @@ def test_words_of_debian_are_not_taken_for_an_expression_of_the_standard(built: 
     """Its names are others, so a scanner that took them for SPDX's would be told something else."""
     words = {text: sbom.licence(text) for text in ("BSD-3-clause or GPL", "MIT OR Apache-2.0", "MIT")}
     assert [type(found) for found in words.values()] == [DisjunctiveLicense, LicenseExpression, DisjunctiveLicense]
+
+
+def test_without_go_nobody_can_look_into_programs(built: Made) -> None:
+    with pytest.raises(Refusal, match="came in a bundle"):
+        sbom.as_json(replace(built, go=built.folder / "none"))
 
 
 def test_what_is_not_built_is_refused(nothing: Made) -> None:
