@@ -6,9 +6,10 @@ import re
 from ipaddress import IPv4Address
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from kubelab.ranges import Range, check_ranges
+from kubelab.sources import SHARED, Sources
 
 # The name of a machine becomes the name of its node.
 MACHINE_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -17,13 +18,11 @@ GROUPS = ("control_planes", "workers", "outside")
 ANSIBLE = "ansible_"
 
 
-class HostsShape(BaseModel):
+class HostsShape(Sources):
     """What such a file says, in Python's types; the machines are names, by group."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, arbitrary_types_allowed=True)
     example: ClassVar[str] = "hosts.example.yml"
 
-    provider: str = Field(alias="cluster_provider")
     lb_pool: tuple[IPv4Address, IPv4Address] = Field(alias="cluster_lb_pool")
     api_address: IPv4Address | None = Field(None, alias="cluster_api_address")
     machines: dict[str, list[str]]
@@ -87,7 +86,7 @@ def values_of(values: dict[str, Any], children: Any) -> dict[str, Any]:
     """
     own = {key: value for key, value in values.items() if not str(key).startswith(ANSIBLE)}
     aliases = [field.alias for field in HostsShape.model_fields.values() if field.alias]
-    _only(own, [*aliases, "network_pods", "network_services"])
+    _only(own, [*aliases, *SHARED, "network_pods", "network_services"])
     _only(children, list(GROUPS))
     machines = {}
     for group, content in (children or {}).items():

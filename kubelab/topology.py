@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from kubelab import strict_yaml
 from kubelab.errors import Refusal, suggest, unknown
 from kubelab.hosts_shape import HostsShape, values_of
 from kubelab.paths import INVENTORY
 from kubelab.ranges import Range, check_ranges
+from kubelab.sources import Sources
 
 Provider = Literal["kind", "vm", "hosts"]
 
@@ -32,10 +33,9 @@ PROBLEMS = {
 }
 
 
-class Topology(BaseModel):
-    """What a shape file says, in Python's types. Ranges that it leaves out come from group_vars/all/network.yml."""
+class Topology(Sources):
+    """What a shape file says, in Python's types. What it leaves out comes from network.yml and sources.yml."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, arbitrary_types_allowed=True)
     example: ClassVar[str] = "kind.yml"
 
     provider: Provider = Field(alias="cluster_provider")
@@ -99,7 +99,7 @@ def load(cluster: str, overrides: Mapping[str, Any] | None = None, folder: Path 
     label = f"inventory/{cluster}.yml"
     content = strict_yaml.load(find(cluster, folder), label)
     values = _vars_of(content, label)
-    ranges = yaml.safe_load((INVENTORY / "group_vars/all/network.yml").read_text())
+    usual = _usual("network") | _usual("sources")
     model: type[Topology | HostsShape] = Topology
     if values.get("cluster_provider") == "hosts":
         model = HostsShape
@@ -109,13 +109,17 @@ def load(cluster: str, overrides: Mapping[str, Any] | None = None, folder: Path 
         aliases = [field.alias or key for key, field in Topology.model_fields.items() if key != "network_machines"]
         _refuse_unknown(values, aliases, label)
     try:
-        return model.model_validate({**ranges, **values, **(overrides or {})})
+        return model.model_validate({**usual, **values, **(overrides or {})})
     except ValidationError as error:
         raise Refusal(
             found="\n".join(_problems(error, label, overrides or {})),
-            needed=f"a shape like inventory/{model.example}; ranges as in inventory/group_vars/all/network.yml",
-            change="what you typed" if overrides else label,
+            needed=f"a shape like inventory/{model.example}; ranges and sources as in inventory/group_vars/all",
+            change="what you typed" if overrides else f"{label}, or what it takes from inventory/group_vars/all",
         ) from error
+
+
+def _usual(name: str) -> dict[str, Any]:
+    return dict(yaml.safe_load((INVENTORY / f"group_vars/all/{name}.yml").read_text()))
 
 
 def _hosts_values(values: dict[str, Any], children: Any, label: str) -> dict[str, Any]:
