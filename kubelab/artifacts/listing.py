@@ -91,14 +91,15 @@ def _file_systems(made: Made) -> Iterator[Item]:
 
 def _images(made: Made) -> Iterator[Item]:
     for archive, recipes in made.archives.items():
-        built: list[Image] | list[None] = images_in(archive) if archive.is_file() else [None] * len(recipes)
+        there = made.listed(archive)
+        built: list[Image] | list[None] = images_in(there) if there.is_file() else [None] * len(recipes)
         for recipe, image in zip(recipes, built, strict=True):
             name, _, version = (image.name if image else recipe["name"]).rpartition(":")
             digest, size = (image.digest, image.size) if image else ("", None)
             yield Item("image", name, version, ", ".join(parts_of(recipe)), digest, OF_PARTS, size)
     name, _, version = made.node_image.rpartition(":")
-    there = next((image for image in engine.node_images() if image.name == made.node_image), None)
-    digest, size = (there.digest, there.size) if there else ("", None)
+    node = next((image for image in engine.node_images() if image.name == made.node_image), None)
+    digest, size = (node.digest, node.size) if node else ("", None)
     yield Item("image", name, version, "parts, images, Debian packages", digest, OF_PARTS, size)
 
 
@@ -110,7 +111,7 @@ def parts_of(image: dict[str, Any]) -> list[str]:
 
 def _packages(made: Made) -> Iterator[Item]:
     source = f"Debian {made.versions['debian']['version']}"
-    tars: dict[Kind, Path] = {"node package": made.node, "image package": made.tools}
+    tars: dict[Kind, Path] = {"node package": made.listed(made.node), "image package": made.listed(made.tools)}
     for kind, tar in tars.items():
         for package in debian.packages(tar) if tar.is_file() else []:
             yield Item(kind, package.name, package.version, source, "", package.licence, package.size)

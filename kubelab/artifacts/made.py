@@ -45,6 +45,10 @@ class Made:
     def node_image(self) -> str:
         return f"kubelab/node:{self.key}"
 
+    def listed(self, archive: Path) -> Path:
+        """An archive, or where a registry has brought the node image, a small one that tells what is in it."""
+        return archive if archive.is_file() else self.folder / "listed" / archive.name
+
     def source(self, part: str) -> str:
         """The name under which versions and sources know a part."""
         return str(self.recipes.get(part, {}).get("source", part))

@@ -22,7 +22,7 @@ from kubelab.turn import take_turn
 BUILT = ("parts/*", "nodes/*", "disks/*", "go/go-*")
 """Made to stay. Go's own caches are not among them: `go` looks after one, and the other is what was fetched."""
 LEFT = (
-    *("parts/*.partial*", "nodes/*/*.partial", "nodes/*/context", "disks/*.partial", "go/*.partial"),
+    *("parts/*.partial*", "nodes/*.partial", "nodes/*/*.partial", "nodes/*/context", "disks/*.partial", "go/*.partial"),
     *("*/*.removed", "*/*.unbundled"),
 )
 DAY = 86400.0

@@ -33,11 +33,11 @@ PIN = re.compile(r"^[\w.-]+(?:\[.*\])?==[^\\\n]+", re.MULTILINE)
 
 def as_json(made: Made) -> str:
     """Returns the bill of what is built. Refuses while a node is not: what is in its parts is read from them."""
-    if not made.complete.is_file():
+    if not made.complete.is_file() or not made.node.is_file():
         raise Refusal(
             found="parts that are not built on this machine yet; `invoke artifacts.list` says which",
             needed="all that a node is made of: what is in it is read from there",
-            change="./invoke up, then this again",
+            change="./invoke up, then this again; where a registry brought them, do it where they were built",
         )
     if not made.go.is_dir():
         raise Refusal(

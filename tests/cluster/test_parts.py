@@ -29,7 +29,7 @@ def test_images_are_the_very_ones_that_are_listed(kubectl, nodes, made, listed):
     With `--json` it shows whole digests; on the node, `ctr -n k8s.io images ls` does.
     """
     digests = {f"{item.name}:{item.version}": item.digest for item in listed if item.kind == "image"}
-    built = [images_in(archive) for archive in made.archives if archive.is_file()]
+    built = [images_in(archive) for archive in map(made.listed, made.archives) if archive.is_file()]
     expected = {image.name: digests[image.name] for image in built[0]}
 
     def look(node):

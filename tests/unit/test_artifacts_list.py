@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from kubelab.artifacts import debian, licences, listing
+from kubelab.artifacts import debian, licences, listed, listing, sbom
 from kubelab.artifacts.images import images_in
 from kubelab.artifacts.made import Made
+from kubelab.errors import Refusal
 
 BSD = "Redistributions of source code must retain the above copyright notice.\n"
 MIT = "Permission is hereby granted, free of charge, to any person\n obtaining a copy of this software"
@@ -73,3 +74,22 @@ def test_what_was_built_is_read_from_what_is_there(built: Made) -> None:
     kind = next(item for item in found if item["name"] == "kind")
     assert (kind["licence"], kind["size"]) == ("MIT", 7)
     assert [item["name"] for item in found if item["kind"] == "image package"] == ["old", "one", "two", "two-data"]
+
+
+def test_who_pulled_a_node_image_sees_images_and_packages_as_who_built_it(built: Made) -> None:
+    """It carries small archives that say what is in the big ones."""
+
+    def seen() -> set[listing.Item]:
+        return {item for item in listing.items(built) if item.kind != "part"}
+
+    before = seen()
+    assert {item.kind for item in before} == {"image", "node package", "image package"}
+    (built.folder / "listed").mkdir()
+    for archive in (next(iter(built.archives)), built.node):
+        whole = archive.stat().st_size
+        listed.write(archive, built.folder / "listed")
+        assert (built.folder / "listed" / archive.name).stat().st_size <= whole
+        archive.unlink()
+    assert seen() == before
+    with pytest.raises(Refusal, match="where they were built"):
+        sbom.as_json(built)
