@@ -161,6 +161,22 @@ def unbundle(_: Context, file: str) -> None:
     print(f"its SHA-256: {archive.seal(path)}\ntry next:\n  ./invoke up")
 
 
+@task(positional=["registry"], help={"registry": "where to: host[:port][/prefix]"})
+def push(_: Context, registry: str) -> None:
+    """Push the node image, and all else that a cluster takes, into a registry of yours; build it if it is missing.
+
+    It prints what others write into a file, so that `invoke up` pulls it there instead of building.
+
+    Examples:
+      invoke artifacts.push registry.school.example:5000
+    """
+    from kubelab import playbook
+    from kubelab.sources import require_registry
+
+    require_registry(registry)
+    playbook.run("push", "kind", {"artifacts_push_to": registry})
+
+
 def _contents(playbook_name: str) -> dict[str, Any]:
     """Returns what the parts of this tree are called and where they lie, as the role artifacts says."""
     import json

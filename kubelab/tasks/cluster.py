@@ -64,6 +64,8 @@ def status(_: Context, cluster: str = DEFAULT_CLUSTER) -> None:
     _show_nodes(view)
     if view.addons:
         table.show(status.ADDON_HEADINGS, view.addons)
+    if parts := _record(cluster).get("parts_from"):
+        print(f"parts: from the {parts}")
     print(f"labs set up: {', '.join(view.labs) or 'none'}")
     for problem in view.problems:
         print(f"wrong: {problem}")

@@ -26,7 +26,7 @@ HELPED = [
     "artifacts.list",
     "artifacts.sbom",
 ]
-HELPED += ["artifacts.bundle", "artifacts.unbundle"]
+HELPED += ["artifacts.bundle", "artifacts.unbundle", "artifacts.push"]
 INVOKE = str(Path(sys.executable).parent / "invoke")
 
 
@@ -53,6 +53,7 @@ def test_an_unknown_cluster_is_refused_by_every_task(task: str) -> None:
         (["completion", "bsh"], 2, 'did you mean "bash"?'),
         (["artifacts.bundle", "no/folder/bundle"], 2, "needed: a folder to write the bundle to"),
         (["artifacts.unbundle", "README.md"], 2, "README.md, which is no bundle"),
+        (["artifacts.push", "school"], 2, '"school" as a registry'),
         (["lab.happen", "pod", "node-stops"], 2, "this lab leaves the nodes alone"),
         (["upp"], 1, "No idea what 'upp' is!"),
         (["up", "--wrkers=2"], 1, "No idea what '--wrkers' is!"),
