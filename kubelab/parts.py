@@ -7,6 +7,7 @@ PARTS = {
     "lint": "the linters",
     "unit": "the unit tests",
     "roles": "Molecule scenarios of roles that can be tried without a cluster",
+    "registry": "Molecule scenario of a registry that has the node image: pulled, refused, slow, dying",
     "hosts": "Molecule scenario of a cluster on machines with SSH: up, labs, a reboot, down",
     "hosts-slow": "the same with the labs that take minutes",
     "cluster": "up, up again without a change, stopped and started, down, nothing left",
