@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import jinja2
+import yaml
+
+from kubelab.paths import ROOT
 from plugins.filter import certificates, machines
 
 
@@ -18,3 +22,15 @@ def test_only_machines_that_stopped_or_moved_are_started_anew() -> None:
     assert machines.machines_away(recorded, same, {**running, "k-worker2": "paused"}) == ["k-worker2"]
     moved = machines.kind_inventory(["/k-worker 10.0.0.3", "/k-worker2 "])
     assert machines.machines_away(recorded, moved, {**running, "k-worker2": "exited"}) == ["k-worker", "k-worker2"]
+
+
+def test_every_node_is_told_of_a_registry_of_ones_own() -> None:
+    """By a folder of the cluster's state; without such a registry nothing is mounted."""
+    world = jinja2.Environment(trim_blocks=True)
+    world.filters["kind_nodes"] = machines.kind_nodes
+    template = world.from_string((ROOT / "roles/machines/templates/kind.yml.j2").read_text())
+    shape = {"kubelab_name": "k", "cluster_control_planes": 1, "cluster_workers": 2, "state_dir": "/state"}
+    mount = {"hostPath": "/state/certs.d", "containerPath": "/etc/containerd/certs.d", "readOnly": True}
+    for mirror, mounts in {"http://mirror.example": [mount], "": None}.items():
+        nodes = yaml.safe_load(template.render(**shape, registry_mirror=mirror))["nodes"]
+        assert [node.get("extraMounts") for node in nodes] == [mounts] * 3

@@ -42,6 +42,18 @@ def test_containerd_does_not_ask_its_containers_all_the_time(host):
     assert "stats_collect_period = '60s'" in host.check_output("containerd config dump")
 
 
+def test_images_that_it_lacks_are_asked_of_a_registry_of_ones_own_first(host):
+    """Whatever their name says; there a server that has nothing writes down what it is asked."""
+    pull = "timeout 20 ctr images pull --hosts-dir /etc/containerd/certs.d docker.io/library/mine:1 >/dev/null 2>&1"
+    with host.sudo():
+        asked = host.check_output(
+            "timeout 60 sh -c 'cd /tmp; python3 -u -m http.server --bind 127.0.0.1 8971 >asked 2>&1 & server=$!; "
+            f"until grep -q Serving asked; do sleep 0.1; done; {pull}; kill $server; cat asked'"
+        )
+        assert "config_path = '/etc/containerd/certs.d'" in host.check_output("containerd config dump")
+    assert "/v2/library/mine/manifests/1?ns=docker.io" in asked
+
+
 @pytest.mark.parametrize("program", ["kubelet --version", "kubeadm version --output short", "kubectl version --client"])
 def test_the_programs_of_kubernetes_are_of_the_version_that_the_table_names(host, program):
     """The same on every node."""
