@@ -38,6 +38,12 @@ def test_too_little_is_refused_before_anything_is_touched(refused, variable, sai
 
 
 @pytest.mark.again
+def test_who_pulls_from_a_registry_needs_no_room_to_build(converge):
+    """There it is one image."""
+    assert converge(preflight_disk_first=99_999_999, artifacts_source="registry").returncode == 0
+
+
+@pytest.mark.again
 def test_a_port_that_somebody_listens_on_is_refused(refused):
     """The cluster's API needs it."""
     with socket.create_server(("127.0.0.1", 0)) as somebody:
