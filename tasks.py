@@ -6,7 +6,9 @@ from pkgutil import iter_modules
 from invoke import Collection
 
 import kubelab.tasks
+from kubelab import company
 
+company.enter(company.addresses)
 namespace = Collection()
 nouns = {"": namespace}
 for found in iter_modules(kubelab.tasks.__path__, "kubelab.tasks."):

@@ -17,6 +17,7 @@ from pathlib import Path
 
 # Run as a script, Python looks for modules beside it only. In front: PYTHONPATH may lead to another copy.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from kubelab import company
 from kubelab.bundle import archive, unpack
 from kubelab.paths import ROOT, cache_dir, requirements_key, wheels_dir
 
@@ -80,11 +81,13 @@ def ensure_venv_module() -> None:
             f"change: sudo apt-get install {package}"
         )
     say(f"installing {package}")
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    command = [*prefix, "apt-get", "install", "-qq", "--no-install-recommends", package]
-    if subprocess.run(command, env=environment, stdout=sys.stderr, check=False).returncode:
-        subprocess.run([*prefix, "apt-get", "update", "-qq"], env=environment, stdout=sys.stderr, check=True)
-        subprocess.run(command, env=environment, stdout=sys.stderr, check=True)
+    # sudo hands no variables on.
+    words = {"DEBIAN_FRONTEND": "noninteractive", **company.environment(os.environ)}
+    apt = [*prefix, "env", *(f"{name}={value}" for name, value in words.items()), "apt-get"]
+    command = [*apt, "install", "-qq", "--no-install-recommends", package]
+    if subprocess.run(command, stdout=sys.stderr, check=False).returncode:
+        subprocess.run([*apt, "update", "-qq"], stdout=sys.stderr, check=True)
+        subprocess.run(command, stdout=sys.stderr, check=True)
 
 
 def install() -> None:
@@ -170,6 +173,7 @@ def prepare(words: Sequence[str] = ()) -> None:
 
 
 def main() -> int:
+    company.enter()
     try:
         prepare(sys.argv[1:])
     except (CannotPrepare, archive.Unusable) as refusal:
@@ -177,6 +181,7 @@ def main() -> int:
         return 2
     except subprocess.CalledProcessError as error:
         say(f"could not prepare .venv: `{' '.join(error.cmd)}` ended with {error.returncode}; see its words above")
+        say("where a proxy leads out, HTTPS_PROXY and KUBELAB_CA say so: docs/company.md")
         say("where no package mirror answers, a bundle has what is needed: ./invoke artifacts.unbundle FILE")
         return 2
     except KeyboardInterrupt:

@@ -7,9 +7,10 @@ import os
 import shlex
 import subprocess
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from kubelab import record
+from kubelab import company, record
 from kubelab.errors import Refusal
 from kubelab.paths import bin_dir, kubeconfig, state_dir
 
@@ -24,7 +25,8 @@ def environment(cluster: str) -> dict[str, str]:
     """Returns the environment in which kubectl means this cluster, whatever the user's own settings are."""
     path = os.pathsep.join([str(bin_dir(cluster)), os.environ.get("PATH", os.defpath)])
     cache = str(state_dir(cluster) / "kubectl-cache")
-    return {**os.environ, "PATH": path, "KUBECONFIG": str(kubeconfig(cluster)), "KUBECACHEDIR": cache}
+    ours = {"PATH": path, "KUBECONFIG": str(kubeconfig(cluster)), "KUBECACHEDIR": cache}
+    return {**os.environ, **company.environment(os.environ, partial(company.addresses, cluster)), **ours}
 
 
 def require(cluster: str) -> None:

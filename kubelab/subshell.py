@@ -6,8 +6,10 @@ import os
 import shlex
 import subprocess
 import tempfile
+from functools import partial
 from pathlib import Path
 
+from kubelab import company
 from kubelab.paths import bin_dir, kubeconfig
 
 
@@ -15,7 +17,15 @@ def exports(cluster: str) -> str:
     """Returns the lines that a shell evaluates to mean this cluster."""
     folder = shlex.quote(str(bin_dir(cluster)))
     config = shlex.quote(str(kubeconfig(cluster)))
-    return f'export KUBELAB_CLUSTER={cluster}\nexport KUBECONFIG={config}\nexport PATH={folder}:"$PATH"'
+    lines = [f"KUBELAB_CLUSTER={cluster}", f"KUBECONFIG={config}", f'PATH={folder}:"$PATH"']
+    lines += [f"{name}={shlex.quote(value)}" for name, value in beside_proxy(cluster).items()]
+    return "\n".join(f"export {line}" for line in lines)
+
+
+def beside_proxy(cluster: str) -> dict[str, str]:
+    """Returns what keeps kubectl and curl away from a company's proxy, where there is one."""
+    found = company.environment(os.environ, partial(company.addresses, cluster))
+    return {name: found[name] for name in ("NO_PROXY", "no_proxy") if name in found}
 
 
 def startup(cluster: str, shell: str) -> str:
@@ -41,7 +51,7 @@ def command(cluster: str, shell: str, folder: Path) -> tuple[list[str], dict[str
         return [shell, "--rcfile", str(folder / "bashrc"), "-i"], {}
     path = f"{bin_dir(cluster)}{os.pathsep}{os.environ['PATH']}"
     ours = {"KUBELAB_CLUSTER": cluster, "KUBECONFIG": str(kubeconfig(cluster)), "PATH": path}
-    return [shell, "-i"], {**ours, "PS1": f"(kubelab:{cluster}) $ "}
+    return [shell, "-i"], {**ours, **beside_proxy(cluster), "PS1": f"(kubelab:{cluster}) $ "}
 
 
 def run(cluster: str) -> int:

@@ -25,7 +25,8 @@ def clone(tmp_path: Path) -> Path:
     """A copy of what the launcher needs, with pins for itself only: enough to start, and quick."""
     folder = tmp_path / "clone"
     (folder / "kubelab/bundle").mkdir(parents=True)
-    modules = ("__init__", "bootstrap", "paths", "turn", "bundle/__init__", "bundle/archive", "bundle/unpack")
+    modules = ["__init__", "bootstrap", "company", "paths", "turn"]
+    modules += [f"bundle/{module}" for module in ("__init__", "archive", "unpack")]
     for name in ("invoke", *(f"kubelab/{module}.py" for module in modules)):
         shutil.copy(ROOT / name, folder / name)
     pins = "".join(bootstrap.requirement_block(name, PINS) for name in ("invoke", "uv"))
@@ -104,7 +105,8 @@ def test_venv_is_installed_where_we_may(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("subprocess.run", run)
     bootstrap.ensure_venv_module()
     assert len(typed) == 1
-    assert typed[0][:4] == ["sudo", "-n", "apt-get", "install"]
+    assert typed[0][:4] == ["sudo", "-n", "env", "DEBIAN_FRONTEND=noninteractive"]
+    assert typed[0][-5:-3] == ["apt-get", "install"]
     assert typed[0][-1].endswith("-venv")
 
 
