@@ -19,9 +19,10 @@ PARTS = {
     "kind": "Molecule scenario of a cluster by kind",
     "faults": "Molecule scenario of all that may go wrong while machines become a cluster",
     "upgrade": "Molecule scenario of a cluster that moves to a newer Kubernetes while it is used",
+    "company": "pip, uv, Go and apt where only a proxy leads out, with its authority and without",
     "offline": "a bundle, and from it up, all labs and down where there is no network and whoever tries is seen",
     "vm": "Molecule scenario of a cluster of virtual machines: an hour where they are emulated",
 }
 FAST = ("lint", "unit")
-ON_REQUEST = {"kind", "faults", "hosts-slow", "offline", "prove-slow", "upgrade", "vm"}
+ON_REQUEST = {"company", "faults", "hosts-slow", "kind", "offline", "prove-slow", "upgrade", "vm"}
 """Run only when they are named: `cluster` shows the same as kind, and the others take long."""

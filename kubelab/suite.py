@@ -121,6 +121,7 @@ def steps_alone() -> list[Step]:
             typed("env", "MOLECULE_HOSTS_LABS=slow", *MOLECULE, "hosts"),
             part="hosts-slow",
         ),
+        Step("where only a company's proxy leads out", typed("python", "-m", "kubelab.behind.proof"), part="company"),
         Step("a cluster from a bundle, without a network", offline, part="offline"),
     ]
 
