@@ -33,8 +33,8 @@ for name in ("control.example", "{CONTROL}"):
 """
 NODE = "kubelab-kind-worker"
 LAST_LINES = 20
-OURS = ("PIP_", "UV_", "DOCKER_", "KUBELAB_", "XDG_", "GOPROXY", "VIRTUAL_ENV")
-"""Beginnings of variables that might lead to a mirror, a cache or an engine which the other machine has not."""
+OURS = ("PIP_", "UV_", "DOCKER_", "KUBELAB_", "XDG_", "GOPROXY", "HTTP", "http", "VIRTUAL_ENV")
+"""Beginnings of variables that might lead to a mirror, a proxy, a cache or an engine that is not there."""
 
 
 def alone(bundle: Path) -> int:
