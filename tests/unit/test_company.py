@@ -153,23 +153,43 @@ def test_the_launcher_refuses_it_before_anything_is_made(
     assert "cannot be read: Is a directory" in capsys.readouterr().err
 
 
+def said(tmp_path: Path, text: str, **settings: str) -> str:
+    """What a playbook that somebody starts by hand, with these settings in the environment, makes of a template."""
+    task = {"ansible.builtin.copy": {"content": text, "dest": str(tmp_path / "said"), "mode": "0644"}}
+    files = ["roles/container_engine/vars/main.yml"]
+    play = {"hosts": "localhost", "gather_facts": False, "vars_files": [str(ROOT / path) for path in files]}
+    (tmp_path / "play.yml").write_text(yaml.safe_dump([{**play, "tasks": [task]}]))
+    words = ["ansible-playbook", "-i", "inventory/kind.yml", str(tmp_path / "play.yml")]
+    subprocess.run(words, cwd=ROOT, env={**os.environ, **settings}, capture_output=True, check=True)
+    return (tmp_path / "said").read_text()
+
+
+def template(path: str) -> str:
+    return f"{{{{ lookup('ansible.builtin.template', '{ROOT}/roles/{path}.j2') }}}}"
+
+
 def test_a_playbook_that_somebody_starts_by_hand_follows_them_too(authority: Path, tmp_path: Path) -> None:
     """What it starts here by its own environment; what sudo starts here, and machines, by what tasks are told."""
-    show = "{% for one in ['SSL_CERT_FILE', 'NO_PROXY'] %}{{ lookup('env', one) }} {% endfor %}"
     told = "{{ company_environment.APT_CONFIG }} {{ company_machines_environment.no_proxy }} {{ company_mmdebstrap }}"
-    (tmp_path / "play.yml").write_text(
-        yaml.safe_dump(
-            [{"hosts": "localhost", "gather_facts": False, "tasks": [{"debug": {"msg": f"{show}\n{told}"}}]}]
-        )
-    )
-    done = subprocess.run(
-        ["ansible-playbook", "-i", "inventory/kind.yml", tmp_path / "play.yml"],
-        cwd=ROOT, env={**os.environ, "HTTPS_PROXY": PROXY, company.AUTHORITY: str(authority), "COLUMNS": "9999"},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert done.stdout.count("kubelab-kind-worker2") == 2
-    assert "--aptopt=" in done.stdout
-    assert ".pem" in done.stdout
+    text = "{{ lookup('env', 'SSL_CERT_FILE') }} {{ lookup('env', 'NO_PROXY') }} " + told
+    found = said(tmp_path, text, HTTPS_PROXY=PROXY, KUBELAB_CA=str(authority))
+    assert found.count("kubelab-kind-worker2") == 2
+    assert ".pem " in found
+    assert "--aptopt=/" in found
+
+
+def test_nodes_of_kind_get_the_authorities_that_there_are(authority: Path, tmp_path: Path) -> None:
+    kind = template("machines/templates/kind.yml")
+    nodes = yaml.safe_load(said(tmp_path, kind, KUBELAB_CA=str(authority)))["nodes"]
+    assert [node["extraMounts"][0]["containerPath"] for node in nodes] == ["/etc/ssl/certs/ca-certificates.crt"] * 3
+    assert yaml.safe_load(said(tmp_path, kind))["nodes"] == [{"role": "control-plane"}, *[{"role": "worker"}] * 2]
+
+
+def test_the_engine_that_is_ours_reads_them_when_it_starts(authority: Path, tmp_path: Path) -> None:
+    unit = template("container_engine/templates/etc/systemd/system/docker.service.d/kubelab.conf")
+    found = said(tmp_path, unit, HTTPS_PROXY="http://me:a%20b@proxy.example:1", KUBELAB_CA=str(authority))
+    assert 'Environment="HTTPS_PROXY=http://me:a%%20b@proxy.example:1"' in found.splitlines()
+    assert 'Environment="SSL_CERT_FILE=/etc/docker/kubelab-authorities.pem"' in found.splitlines()
 
 
 def test_what_is_set_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
