@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from kubelab.paths import INVENTORY
+from kubelab.paths import INVENTORY, STATE
 
 testinfra_hosts = ["workers"]
 
@@ -52,6 +52,21 @@ def test_images_that_it_lacks_are_asked_of_a_registry_of_ones_own_first(host):
         )
         assert "config_path = '/etc/containerd/certs.d'" in host.check_output("containerd config dump")
     assert "/v2/library/mine/manifests/1?ns=docker.io" in asked
+
+
+def test_the_machine_trusts_the_authority_of_the_company(host):
+    """So do apt, containerd and kubelet, which read Debian's list."""
+    authority = (STATE / "molecule-node/authority.pem").read_text().strip()
+    assert authority in host.file("/etc/ssl/certs/ca-certificates.crt").content_string
+
+
+def test_containerd_goes_through_the_proxy_of_the_company(host):
+    """A variable without a value is none, and a percent sign is one for systemd too."""
+    with host.sudo():
+        said = host.check_output("tr '\\0' '\\n' < /proc/$(pgrep -x containerd)/environ")
+    assert [line for line in said.splitlines() if "PROXY" in line] == [
+        "HTTPS_PROXY=http://user:100%25@proxy.example:3128"
+    ]
 
 
 @pytest.mark.parametrize("program", ["kubelet --version", "kubeadm version --output short", "kubectl version --client"])
