@@ -44,8 +44,7 @@ set -eo pipefail
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 mkdir -p "$work"/{lists,archives}/partial; : > "$work/status"
 site=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Component: main' | head -1)
-key=/usr/share/keyrings/debian-archive-keyring.gpg
-echo "deb [signed-by=$key] https://${site#*://} {{ versions.debian.version }} main" > "$work/list"
+echo "deb https://${site#*://} {{ versions.debian.version }} main" > "$work/list"
 """
 APT = """
 apt-get -o Dir::State="$work" -o Dir::State::Status="$work/status" -o Dir::Cache="$work" \
