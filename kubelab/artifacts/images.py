@@ -19,6 +19,11 @@ class Image:
     size: int
 
 
+def blob(digest: str) -> str:
+    """Returns the name under which an archive holds what has this digest."""
+    return f"blobs/{digest.replace(':', '/')}"
+
+
 def images_in(archive: Path) -> list[Image]:
     """Returns the images of an archive in its order."""
     with tarfile.open(archive) as tar:
@@ -30,7 +35,7 @@ def images_in(archive: Path) -> list[Image]:
 
         found = []
         for entry in read("index.json")["manifests"]:
-            manifest = read(f"blobs/{entry['digest'].replace(':', '/')}")
+            manifest = read(blob(entry["digest"]))
             size = sum(blob["size"] for blob in [manifest["config"], *manifest["layers"]])
             name = entry["annotations"]["io.containerd.image.name"]
             found.append(Image(name, entry["digest"], manifest["config"]["digest"], size))

@@ -6,13 +6,14 @@ It goes with a node image into a registry. The role artifacts types: python -m k
 from __future__ import annotations
 
 import json
-import re
 import sys
 import tarfile
 from pathlib import Path
 
-FACTS = re.compile(r"index\.json|\./var/lib/dpkg/(status|status\.d/[^/]+)|\./usr/share/doc/[^/]+/copyright")
-"""The list of an archive of images; of a file system the packages, and what they say of their licences."""
+from kubelab.artifacts.debian import COPYRIGHT, STATUS
+from kubelab.artifacts.images import blob
+
+INDEX = "index.json"
 
 
 def write(archive: Path, folder: Path) -> None:
@@ -20,17 +21,19 @@ def write(archive: Path, folder: Path) -> None:
     with tarfile.open(archive) as whole, tarfile.open(folder / archive.name, "w") as small:
         manifests = _manifests(whole)
         for member in whole:
-            if member.isfile() and (FACTS.fullmatch(member.name) or member.name in manifests):
+            known = member.name in manifests or STATUS.fullmatch(member.name) or COPYRIGHT.fullmatch(member.name)
+            if member.isfile() and known:
                 small.addfile(member, whole.extractfile(member))
 
 
 def _manifests(whole: tarfile.TarFile) -> set[str]:
+    """The list of an archive of images and what it names; a file system has none."""
     try:
-        index = whole.extractfile("index.json")
+        index = whole.extractfile(INDEX)
     except KeyError:
         return set()
     entries = json.load(index)["manifests"] if index else []
-    return {f"blobs/{entry['digest'].replace(':', '/')}" for entry in entries}
+    return {INDEX, *(blob(entry["digest"]) for entry in entries)}
 
 
 if __name__ == "__main__":
