@@ -12,6 +12,7 @@ import os
 import ssl
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from ipaddress import IPv4Address, summarize_address_range
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,12 @@ def environment(given: Mapping[str, str], beside: Callable[[], Iterable[str]] = 
     Raises Unusable.
     """
     return {**_proxy(given, beside), **_authority(given)}
+
+
+def beside_proxy(cluster: str) -> dict[str, str]:
+    """Returns what keeps kubectl and curl away from the proxy when they talk to a cluster; {} without one."""
+    found = _proxy(os.environ, partial(addresses, cluster))
+    return {name: found[name] for name in ("NO_PROXY", "no_proxy") if name in found}
 
 
 def no_proxy(own: str, beside: Iterable[str]) -> str:

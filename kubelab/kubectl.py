@@ -7,7 +7,6 @@ import os
 import shlex
 import subprocess
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from kubelab import company, record
@@ -26,7 +25,7 @@ def environment(cluster: str) -> dict[str, str]:
     path = os.pathsep.join([str(bin_dir(cluster)), os.environ.get("PATH", os.defpath)])
     cache = str(state_dir(cluster) / "kubectl-cache")
     ours = {"PATH": path, "KUBECONFIG": str(kubeconfig(cluster)), "KUBECACHEDIR": cache}
-    return {**os.environ, **company.environment(os.environ, partial(company.addresses, cluster)), **ours}
+    return {**os.environ, **company.beside_proxy(cluster), **ours}
 
 
 def require(cluster: str) -> None:

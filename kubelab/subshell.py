@@ -6,7 +6,6 @@ import os
 import shlex
 import subprocess
 import tempfile
-from functools import partial
 from pathlib import Path
 
 from kubelab import company
@@ -18,14 +17,8 @@ def exports(cluster: str) -> str:
     folder = shlex.quote(str(bin_dir(cluster)))
     config = shlex.quote(str(kubeconfig(cluster)))
     lines = [f"KUBELAB_CLUSTER={cluster}", f"KUBECONFIG={config}", f'PATH={folder}:"$PATH"']
-    lines += [f"{name}={shlex.quote(value)}" for name, value in beside_proxy(cluster).items()]
+    lines += [f"{name}={shlex.quote(value)}" for name, value in company.beside_proxy(cluster).items()]
     return "\n".join(f"export {line}" for line in lines)
-
-
-def beside_proxy(cluster: str) -> dict[str, str]:
-    """Returns what keeps kubectl and curl away from a company's proxy, where there is one."""
-    found = company.environment(os.environ, partial(company.addresses, cluster))
-    return {name: found[name] for name in ("NO_PROXY", "no_proxy") if name in found}
 
 
 def startup(cluster: str, shell: str) -> str:
@@ -51,7 +44,7 @@ def command(cluster: str, shell: str, folder: Path) -> tuple[list[str], dict[str
         return [shell, "--rcfile", str(folder / "bashrc"), "-i"], {}
     path = f"{bin_dir(cluster)}{os.pathsep}{os.environ['PATH']}"
     ours = {"KUBELAB_CLUSTER": cluster, "KUBECONFIG": str(kubeconfig(cluster)), "PATH": path}
-    return [shell, "-i"], {**ours, **beside_proxy(cluster), "PS1": f"(kubelab:{cluster}) $ "}
+    return [shell, "-i"], {**ours, **company.beside_proxy(cluster), "PS1": f"(kubelab:{cluster}) $ "}
 
 
 def run(cluster: str) -> int:
