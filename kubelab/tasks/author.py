@@ -7,7 +7,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from kubelab.paths import DEFAULT_CLUSTER
-from kubelab.tasks.lab import CLUSTER_HELP, JOBS_HELP, LAB_HELP, PACE_HELP, ready_for, side_by_side
+from kubelab.tasks.lab import CLUSTER_HELP, JOBS_HELP, LAB_HELP, PACE_HELP, of_pace, ready_for, side_by_side
 
 COLLECTION = "lab"
 
@@ -43,7 +43,7 @@ def prove(
     from kubelab import prove
 
     if not lab:
-        side_by_side("prove", cluster, jobs, quick=quick or not slow, slow=slow or not quick)
+        side_by_side("prove", cluster, jobs, **of_pace(quick, slow))
     elif not prove.prove_lab(cluster, ready_for(lab, cluster), shared):
         raise Exit(code=1)
 

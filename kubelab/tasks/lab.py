@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -184,7 +184,19 @@ def run_all(
       invoke lab.all --quick
       invoke lab.all --jobs=2 --junit=labs.xml --json=labs.json
     """
-    side_by_side("run", cluster, jobs, junit, json, quick=quick or not slow, slow=slow or not quick)
+    side_by_side("run", cluster, jobs, junit, json, **of_pace(quick, slow))
+
+
+class Pace(TypedDict):
+    """Which labs are meant."""
+
+    quick: bool
+    slow: bool
+
+
+def of_pace(quick: bool, slow: bool) -> Pace:
+    """Who names neither kind of labs means both."""
+    return {"quick": quick or not slow, "slow": slow or not quick}
 
 
 def ready_for(lab: str, cluster: str) -> Entry:
