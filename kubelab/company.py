@@ -17,7 +17,7 @@ from ipaddress import IPv4Address, summarize_address_range
 from pathlib import Path
 from typing import Any
 
-from kubelab.paths import INVENTORY, cache_dir
+from kubelab.paths import INVENTORY, cache_dir, common
 
 AUTHORITY = "KUBELAB_CA"
 """Names a file with the certificates of the company's authority, as PEM. The one setting that is ours."""
@@ -153,7 +153,7 @@ def addresses(cluster: str = "", folder: Path = INVENTORY) -> list[str]:
     """Returns names, ranges and addresses of a cluster, as its file and network.yml say; for none, the usual ranges."""
     import yaml
 
-    ranges = yaml.safe_load((INVENTORY / "group_vars/all/network.yml").read_text())
+    ranges = common("network")
     path = folder / f"{cluster}.yml"
     shape = (yaml.safe_load(path.read_text()) if path.is_file() else {}).get("all", {})
     given = shape.get("vars", {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 INVENTORY = ROOT / "inventory"
@@ -12,6 +13,13 @@ STATE = ROOT / ".state"
 
 DEFAULT_CLUSTER = os.environ.get("KUBELAB_CLUSTER") or "kind"
 """The cluster that is meant when none is named; inside `invoke shell` it is the shell's."""
+
+
+def common(name: str) -> dict[str, Any]:
+    """Returns what inventory/group_vars/all/NAME.yml says: what holds for all clusters, such as `versions`."""
+    import yaml
+
+    return dict(yaml.safe_load((INVENTORY / f"group_vars/all/{name}.yml").read_text()))
 
 
 def state_dir(cluster: str) -> Path:

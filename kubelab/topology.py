@@ -7,13 +7,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from kubelab import strict_yaml
 from kubelab.errors import Refusal, suggest, unknown
 from kubelab.hosts_shape import HostsShape, values_of
-from kubelab.paths import INVENTORY
+from kubelab.paths import INVENTORY, common
 from kubelab.ranges import Range, check_ranges
 from kubelab.sources import Sources
 
@@ -99,7 +98,7 @@ def load(cluster: str, overrides: Mapping[str, Any] | None = None, folder: Path 
     label = f"inventory/{cluster}.yml"
     content = strict_yaml.load(find(cluster, folder), label)
     values = _vars_of(content, label)
-    usual = _usual("network") | _usual("sources")
+    usual = common("network") | common("sources")
     model: type[Topology | HostsShape] = Topology
     if values.get("cluster_provider") == "hosts":
         model = HostsShape
@@ -116,10 +115,6 @@ def load(cluster: str, overrides: Mapping[str, Any] | None = None, folder: Path 
             needed=f"a shape like inventory/{model.example}; ranges and sources as in inventory/group_vars/all",
             change="what you typed" if overrides else f"{label}, or what it takes from inventory/group_vars/all",
         ) from error
-
-
-def _usual(name: str) -> dict[str, Any]:
-    return dict(yaml.safe_load((INVENTORY / f"group_vars/all/{name}.yml").read_text()))
 
 
 def _hosts_values(values: dict[str, Any], children: Any, label: str) -> dict[str, Any]:

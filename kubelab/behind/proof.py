@@ -29,7 +29,7 @@ from kubelab.bootstrap import requirement_block
 from kubelab.company import AUTHORITY
 from kubelab.errors import Refusal
 from kubelab.lint import tracked
-from kubelab.paths import INVENTORY, ROOT, cache_dir
+from kubelab.paths import ROOT, cache_dir, common
 
 NEW_NETWORK = 0x40000000  # CLONE_NEWNET of linux/sched.h
 KEPT = ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "GOPROXY", "GONOSUMDB", "GONOSUMCHECK", "GOSUMDB")
@@ -108,7 +108,7 @@ class Place:
         tools = Path(sys.executable).parent
         words = [str(tools / "ansible-playbook"), "-i", "inventory/kind.yml", "kubelab/behind/fetch.yml", "-e"]
         (self.folder / "command.yml").write_text(yaml.safe_dump({"command": command}))
-        go = cache_dir() / f"go/go-{_versions()['go']['version']}/go/bin"
+        go = cache_dir() / f"go/go-{common('versions')['versions']['go']['version']}/go/bin"
         path = os.pathsep.join(map(str, (tools, go, *cache_dir().glob("parts/kubernetes-*"), os.environ["PATH"])))
         return self.run([*words, f"@{self.folder}/command.yml"], believing, PATH=path, **more)
 
@@ -156,13 +156,6 @@ def _launched(place: Place, believing: bool) -> subprocess.CompletedProcess[str]
         (Path(folder) / "requirements.txt").write_text("".join(blocks))
         bootstrap = ["python3", f"{folder}/kubelab/bootstrap.py"]
         return place.run(bootstrap, believing, PIP_RETRIES="0", PIP_VERBOSE="1", UV_HTTP_RETRIES="0")
-
-
-def _versions() -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = yaml.safe_load((INVENTORY / "group_vars/all/versions.yml").read_text())[
-        "versions"
-    ]
-    return found
 
 
 def main() -> int:

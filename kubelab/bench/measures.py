@@ -7,15 +7,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import yaml
-
 from kubelab import topology
 from kubelab.bench import commands, ledger
 from kubelab.bench.commands import ON, Raw, timed
 from kubelab.bench.figures import Figure, alternate
 from kubelab.bench.ledger import CLUSTER, Ledger
 from kubelab.kubectl import Kubectl
-from kubelab.paths import INVENTORY
+from kubelab.paths import common
 from kubelab.progress import in_words
 
 Say = Callable[[str], None]
@@ -141,7 +139,7 @@ def run(runs: int, names: Sequence[str], say: Say, keep: Callable[[list[Figure]]
 
 def conditions(runs: int, load: float) -> str:
     """Returns under which conditions it was measured, as a part of a sentence; `load` is the one at the start."""
-    versions = yaml.safe_load((INVENTORY / "group_vars/all/versions.yml").read_text())["versions"]
+    versions = common("versions")["versions"]
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     engine = "".join(ledger.docker("version", "--format", "{{.Server.Version}}"))
     kernel = ".".join(os.uname().release.split(".")[:2])

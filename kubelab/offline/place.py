@@ -7,10 +7,8 @@ import re
 import subprocess
 from pathlib import Path
 
-import yaml
-
 from kubelab.offline.recorder import NAMES_PORT, TCP_PORT, UDP_PORT
-from kubelab.paths import INVENTORY
+from kubelab.paths import common
 
 NAME_SERVER = "198.51.100.2"
 """The recorder: this place's own address, of a range that belongs to nobody."""
@@ -26,7 +24,7 @@ ip -6 address add 2001:db8:6b::2/64 dev out0 nodad
 ip -6 neigh add 2001:db8:6b::1 lladdr 02:00:00:00:00:01 dev out0
 ip -6 route add default via 2001:db8:6b::1
 """
-CLUSTERS = yaml.safe_load((INVENTORY / "group_vars/all/network.yml").read_text()).values()
+CLUSTERS = common("network").values()
 HERE = {
     # Beside the ranges of clusters those of Docker's own networks, and what never leaves a link.
     "iptables": ["127.0.0.0/8", NAME_SERVER, *CLUSTERS, "172.16.0.0/12", "169.254.0.0/16", "224.0.0.0/3"],

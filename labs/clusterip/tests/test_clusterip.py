@@ -2,6 +2,8 @@
 
 import pytest
 
+from kubelab.twins import is_ready
+
 SERVICE = "helloworld-clusterip"
 REQUESTS = 30
 SEVERAL = 2
@@ -11,18 +13,12 @@ def own_pods(kubectl):
     """Names of the Pods that the Deployment helloworld has made: a label alone would not tell."""
     found = kubectl.json("get replicasets,pods")
     sets = {f"ReplicaSet/{item['metadata']['name']}" for item in found if _owner(item) == "Deployment/helloworld"}
-    return sorted(item["metadata"]["name"] for item in found if _owner(item) in sets and _is_ready(item))
+    return sorted(item["metadata"]["name"] for item in found if _owner(item) in sets and is_ready(item))
 
 
 def _owner(item):
     owners = item["metadata"].get("ownerReferences", [])
     return f"{owners[0]['kind']}/{owners[0]['name']}" if owners else ""
-
-
-def _is_ready(item):
-    return "deletionTimestamp" not in item["metadata"] and any(
-        one["type"] == "Ready" and one["status"] == "True" for one in item["status"].get("conditions", [])
-    )
 
 
 def lines_of(names):

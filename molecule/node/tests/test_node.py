@@ -1,13 +1,12 @@
 """The roles that make a node of a machine, before it joins a cluster."""
 
 import pytest
-import yaml
 
-from kubelab.paths import INVENTORY, STATE
+from kubelab.paths import STATE, common
 
 testinfra_hosts = ["workers"]
 
-VERSIONS = yaml.safe_load((INVENTORY / "group_vars/all/versions.yml").read_text())["versions"]
+VERSIONS = common("versions")["versions"]
 
 
 def test_it_bears_the_mark_of_its_cluster(host):
