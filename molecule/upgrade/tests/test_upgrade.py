@@ -1,5 +1,6 @@
 """What somebody does who has a cluster on machines, pulls a newer kubelab, and upgrades."""
 
+import json
 import os
 import re
 import shutil
@@ -21,6 +22,8 @@ BEFORE = "1.36.5"
 SILENCE = 5.0
 """Seconds for which a Service may give no answer while its Pods move."""
 TABLE = "inventory/group_vars/all/versions.yml"
+PATCHES = {"kube-scheduler": {"metadata": {"annotations": {"mine": "kept"}}}}
+"""Told to a static Pod besides: kubeadm writes these anew for every version."""
 LOCKS = "roles/artifacts/files/go"
 WEB = """
 apiVersion: apps/v1
@@ -65,6 +68,7 @@ def clone(tmp_path_factory):
         shutil.copy2(ROOT / path, place / path)
     text = (place / TABLE).read_text()
     (place / TABLE).write_text(re.sub(r"(kubernetes: \{version: )[\d.]+", rf"\g<1>{BEFORE}", text))
+    (place / "inventory/group_vars/control_planes.yml").write_text(f"control_plane_patches: {json.dumps(PATCHES)}\n")
     (place / ".state").mkdir()
     yield place
     shutil.rmtree(place)
@@ -106,6 +110,11 @@ def kubectl(typed, clone):
     return run
 
 
+def patched(kubectl):
+    seen = "get pods -n kube-system -l component=kube-scheduler -o jsonpath={.items[*].metadata.annotations.mine}"
+    return set(kubectl(seen).split())
+
+
 def versions(kubectl, check=True):
     return set(kubectl("get nodes -o jsonpath={.items[*].status.nodeInfo.kubeletVersion}", check).split())
 
@@ -120,6 +129,7 @@ def test_a_cluster_of_an_earlier_version_comes_up(typed, kubectl):
     done = typed("invoke", "up", f"--cluster={CLUSTER}")
     assert done.returncode == 0, done.stdout[-5000:]
     assert versions(kubectl) == {f"v{BEFORE}"}
+    assert patched(kubectl) == {"kept"}
 
 
 def test_with_newer_versions_up_says_what_to_do(typed, clone):
@@ -156,6 +166,7 @@ def test_a_service_answers_from_outside_while_it_moves_even_if_it_is_killed_mean
         answers = [float(line.split()[1]) for line in asker.stdout if line.startswith("ok ") and len(line.split()) == 2]
     assert done.returncode == 0, done.stdout[-5000:]
     assert versions(kubectl) == {today()}
+    assert patched(kubectl) == {"kept"}
     longest = max(later - earlier for earlier, later in pairwise(answers))
     print(
         f"{len(answers)} answers in {answers[-1] - answers[0]:.0f} s, the longest silence {longest:.1f} s",
