@@ -129,7 +129,8 @@ def test_a_pull_that_fails_says_why(docker: Callable[[str], Path]) -> None:
 ENGINE = """
 case $1 in
   create) echo box ;;
-  cp) if [ "$2" = box:/kubelab ]; then mkdir -p "$3/bin"; touch "$3/bin/kind" "$3/flannel.yaml"; STOP
+  cp) if [ "$2" = box:/kubelab ]; then
+        mkdir -p "$3/bin" "$3/labs"; touch "$3/bin/kind" "$3/flannel.yaml" "$3/labs/kwok-1.tar"; STOP
       else [ -d "$3" ] && touch "$3/kubectl"; fi ;;
 esac
 """
@@ -146,6 +147,7 @@ def take_out(folder: Path, pulled_key: str = "key") -> int:
         "pulled_key": pulled_key,
         "key": "key",
         "dir": folder,
+        "cache": folder.parent.parent / "parts",
         "from": "registry",
     }
     filled = world.from_string(text).render(
@@ -158,6 +160,7 @@ def test_what_a_machine_needs_is_taken_out_of_the_image(docker: Callable[[str], 
     asked = docker(ENGINE.replace("STOP", ""))
     assert take_out(tmp_path / "nodes/key") == 0
     found = {str(path.relative_to(tmp_path / "nodes")) for path in (tmp_path / "nodes").rglob("*") if path.is_file()}
+    assert (tmp_path / "parts/kwok-1.tar").is_file()
     assert found == {f"key/{name}" for name in ("bin/kind", "bin/kubectl", "flannel.yaml", "from", "complete")}
     assert asked.read_text().splitlines()[-3:] == [
         "tag there/node@sha256:1 kubelab/node:key",

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from kubelab import catalogue
 from kubelab.paths import cache_dir, state_dir
 
 STATE = state_dir("molecule-registry")
@@ -56,6 +57,12 @@ def test_the_programs_of_this_machine_run():
     for words in (["kind", "version"], ["kubectl", "version", "--client"]):
         assert subprocess.run([node / "bin" / words[0], *words[1:]], capture_output=True, check=False).returncode == 0
     assert {path.name for path in node.glob("*.yaml")} == MANIFESTS
+
+
+def test_what_only_labs_need_came_with_it():
+    """Where labs look for it: whoever pulls has no compiler."""
+    names = {path.name.rpartition("-")[0] for path in (STATE / "cache/parts").iterdir()}
+    assert names == {part for entry in catalogue.load_all() for part in entry.lab.parts} != set()
 
 
 def test_it_is_known_where_it_came_from():
