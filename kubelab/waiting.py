@@ -25,8 +25,8 @@ def wait_until(
 ) -> Seen:
     """Looks again and again until `done` says so or the time is up. Returns what was seen last.
 
-    Who waits lets others work: most looks start a program, so each is followed by a rest of twice its own length, and
-    of a fifth of the time waited so far: what has not come by then will not come the next moment.
+    Who waits lets others work: most looks start a program, so each is followed by a rest of twice its own length, longer
+    on a busy machine, and of a fifth of the time waited so far: what has not come by then will not come the next moment.
     """
     started = time.monotonic()
     deadline = started + seconds
@@ -36,7 +36,7 @@ def wait_until(
         now = time.monotonic()
         if done(seen) or now >= deadline:
             return seen
-        time.sleep(min(max(step, 2 * (now - began), (now - started) / 5), LONGEST_REST))
+        time.sleep(min(max(step, 2 * busy() * (now - began), (now - started) / 5), LONGEST_REST))
 
 
 def busy() -> float:
