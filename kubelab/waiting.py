@@ -25,8 +25,8 @@ def wait_until(
 ) -> Seen:
     """Looks again and again until `done` says so or the time is up. Returns what was seen last.
 
-    Who waits lets others work: most looks start a program, so each is followed by a rest of twice its own length, longer
-    on a busy machine, and of a fifth of the time waited so far: what has not come by then will not come the next moment.
+    Who waits lets others work: most looks start a program, so each is followed by a rest of twice its own length, or
+    more on a busy machine, and of a fifth of the time waited so far: what has not come by then will not come at once.
     """
     started = time.monotonic()
     deadline = started + seconds

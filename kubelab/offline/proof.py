@@ -54,7 +54,7 @@ def alone(bundle: Path) -> int:
 def inside(folder: Path, bundle: Path) -> int:
     """Runs in the place. Returns 0 when all commands held and nobody tried to reach anything elsewhere."""
     place.make(folder)
-    recorder = Recorder(lambda attempt: print(f"  seen     {attempt.text}", flush=True))
+    recorder = Recorder(lambda seen: None if seen.why_usual else print(f"  seen     {seen.text}", flush=True))
     wrong = _noticed(
         recorder, [sys.executable, "-c"], HERE, {f"connects to {CONTROL}:443", "looks up control.example A"}
     )

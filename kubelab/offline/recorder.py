@@ -14,13 +14,19 @@ from kubelab.offline.asker import asker
 NAMES_PORT, TCP_PORT, UDP_PORT = 53, 15001, 15002
 ORIGINAL_DESTINATION = 80  # linux/netfilter_ipv4.h, and the same number for IPv6
 ASKED = (socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO)
-TYPES = {1: "A", 5: "CNAME", 6: "SOA", 12: "PTR", 13: "HINFO", 16: "TXT", 28: "AAAA", 33: "SRV", 65: "HTTPS"}
+TYPES = {1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 12: "PTR", 13: "HINFO", 16: "TXT", 28: "AAAA", 33: "SRV", 65: "HTTPS"}
 
 USUAL = {
-    r"looks up [\d.]+ HINFO": "CoreDNS asks for a name that it made up, to see whether it would be asked itself",
-    r"looks up [\w-]+ (A|AAAA): \S*dockerd$": "a short name that the cluster did not know: lessons ask for such",
+    r"[\d.]+ HINFO": "CoreDNS asks for a name that it made up, to see whether it would be asked itself",
+    r" NS": "CoreDNS asks for the root, to see whether the next name server lives",
+    r"host\.docker\.internal A": "a node that starts asks for the machine below it, by Docker Desktop's name",
+    r"[\w-]+ (A|AAAA)": "a short name that the cluster did not know: lessons ask for such",
+    r"[\w.-]+\.svc\.cluster\.local (A|AAAA)": "the name of a Service, which machines ask for in vain: lessons show it",
+    r"gcr\.io (A|AAAA)": "kubelet wants the image hello-app:2.O, of lesson pod-trouble, which nobody has",
 }
 """What a cluster asks the next name server for, and why that is nobody's attempt to get something."""
+CLUSTER = r"(\S*dockerd|a program that has ended, at 172\..*|.* on kubelab-\S+)"
+"""Who asks for the cluster's machines: Docker's name server hands on what it does not know, each time anew."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,8 @@ class Attempt:
 
     @property
     def why_usual(self) -> str:
-        return next((why for pattern, why in USUAL.items() if re.match(pattern, self.text)), "")
+        usual = (why for name, why in USUAL.items() if re.fullmatch(f"looks up {name}: {CLUSTER}", self.text))
+        return next(usual, "")
 
 
 def question(packet: bytes) -> str:

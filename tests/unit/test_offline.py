@@ -79,7 +79,14 @@ def test_nobody_is_named_for_a_port_that_nobody_holds() -> None:
     [
         (Attempt("looks up 4321.8765 HINFO", "/usr/sbin/dockerd"), True),
         (Attempt("looks up neighbour AAAA", "/usr/sbin/dockerd"), True),
+        (Attempt("looks up neighbour A", "a program that has ended, at 172.30.0.5"), True),
         (Attempt("looks up neighbour A", "pip install"), False),
+        (Attempt("looks up  NS", "a program that has ended, at 172.30.0.5"), True),
+        (Attempt("looks up host.docker.internal A", "/usr/sbin/dockerd"), True),
+        (Attempt("looks up web.lab-x.svc.cluster.local AAAA", "a program that has ended, at 172.30.0.4"), True),
+        (Attempt("looks up gcr.io A", "/usr/bin/kubelet --config=/var/lib on kubelab-kind-worker"), True),
+        (Attempt("looks up gcr.io A", "pip install"), False),
+        (Attempt("looks up gcr.io A", "a program that has ended, at 198.51.100.2"), False),
         (Attempt("looks up registry.example A", "/usr/sbin/dockerd"), False),
         (Attempt("connects to 203.0.113.1:443", "/usr/sbin/dockerd"), False),
     ],
@@ -89,7 +96,7 @@ def test_only_what_a_cluster_always_asks_is_usual(attempt: Attempt, usual: bool)
 
 
 def test_one_attempt_is_enough_to_fail(capsys: pytest.CaptureFixture[str]) -> None:
-    usual, tries = Attempt("looks up 1.2 HINFO", "coredns"), Attempt("connects to 203.0.113.1:443", "pip on worker")
+    usual, tries = Attempt("looks up 1.2 HINFO", "dockerd"), Attempt("connects to 203.0.113.1:443", "pip on worker")
     assert proof._judged([usual], []) == 0
     assert "nothing was looked up or connected to elsewhere" in capsys.readouterr().out
     assert proof._judged([tries, usual, tries], []) == 1
