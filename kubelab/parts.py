@@ -21,8 +21,9 @@ PARTS = {
     "upgrade": "Molecule scenario of a cluster that moves to a newer Kubernetes while it is used",
     "company": "pip, uv, Go and apt where only a proxy leads out, with its authority and without",
     "offline": "a bundle, and from it up, all labs and down where there is no network and whoever tries is seen",
-    "vm": "Molecule scenario of a cluster of virtual machines: an hour where they are emulated",
+    "offline-registry": "the same from a registry of ours instead of a bundle",
+    "vm": "Molecule scenario of a cluster of virtual machines: three quarters of an hour where they are emulated",
 }
 FAST = ("lint", "unit")
-ON_REQUEST = {"company", "faults", "hosts-slow", "kind", "offline", "prove-slow", "upgrade", "vm"}
+ON_REQUEST = {"company", "faults", "hosts-slow", "kind", "offline", "offline-registry", "prove-slow", "upgrade", "vm"}
 """Run only when they are named: `cluster` shows the same as kind, and the others take long."""

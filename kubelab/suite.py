@@ -6,13 +6,12 @@ import fcntl
 import re
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from kubelab import suite_lab, table
+from kubelab import suite_lab, suite_offline, table
 from kubelab.errors import Refusal, unknown
 from kubelab.parts import FAST, ON_REQUEST, PARTS
 from kubelab.paths import ROOT, cache_dir, state_dir
@@ -122,16 +121,9 @@ def steps_alone() -> list[Step]:
             part="hosts-slow",
         ),
         Step("where only a company's proxy leads out", typed("python", "-m", "kubelab.behind.proof"), part="company"),
-        Step("a cluster from a bundle, without a network", offline, part="offline"),
+        Step("a cluster from a bundle alone", lambda: suite_offline.from_a_bundle(typed), part="offline"),
+        Step("a cluster from a registry alone", lambda: suite_offline.from_a_registry(typed), part="offline-registry"),
     ]
-
-
-def offline() -> str:
-    """Makes a bundle and lives on it; neither stays."""
-    with tempfile.TemporaryDirectory(prefix="bundle-", dir=cache_dir()) as folder:
-        bundle = f"{folder}/kubelab.bundle"
-        made = typed("invoke", "artifacts.bundle", bundle)()
-        return made or typed("python", "-m", "kubelab.offline.proof", bundle)()
 
 
 def steps_of_a_cluster() -> list[Step]:

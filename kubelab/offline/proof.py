@@ -1,8 +1,8 @@
-"""Brings a cluster up from a bundle, runs all labs and takes it down, where every attempt to reach a network is seen.
+"""Brings a cluster up, runs all labs and takes it down, where every attempt to reach a network is seen.
 
-    python -m kubelab.offline.proof FILE
+    python -m kubelab.offline.proof BUNDLE       or the folder of a registry that somebody has filled
 
-A part of the test suite: `invoke test --only=offline`.
+Parts of the test suite: `invoke test --only=offline --only=offline-registry`.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from pathlib import Path
 
 from kubelab.errors import Refusal
 from kubelab.lint import tracked
-from kubelab.offline import place
+from kubelab.offline import filled, place
 from kubelab.offline.recorder import Attempt, Recorder
 from kubelab.paths import ROOT, cache_dir
 
 APART = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-COMMANDS = (["artifacts.unbundle"], ["up"], ["lab.all"], ["down"])
+COMMANDS = (["up"], ["lab.all"], ["down"])
 CONTROL = "203.0.113.7"
 """An address of a range that belongs to nobody."""
 HERE = f"""'{CONTROL}'
@@ -37,7 +37,7 @@ OURS = ("PIP_", "UV_", "DOCKER_", "KUBELAB_", "XDG_", "GOPROXY", "HTTP", "http",
 """Beginnings of variables that might lead to a mirror, a proxy, a cache or an engine that is not there."""
 
 
-def alone(bundle: Path) -> int:
+def alone(source: Path) -> int:
     """Makes the place and does it all there. Returns an exit code; nothing is left."""
     if os.geteuid() != 0:
         raise Refusal("an account that is not root", "root, to make a network namespace", "run it as root")
@@ -47,19 +47,24 @@ def alone(bundle: Path) -> int:
         for path in tracked():
             (tree / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / path, tree / path, follow_symlinks=False)
-        words = [sys.executable, "-m", "kubelab.offline.proof", "--inside", folder, str(bundle.absolute())]
+        if source.is_dir():
+            filled.lead_to(source, tree, Path(folder) / "home")
+        words = [sys.executable, "-m", "kubelab.offline.proof", "--inside", folder, str(source.absolute())]
         return subprocess.run([*APART, *words], cwd=ROOT, check=False).returncode
 
 
-def inside(folder: Path, bundle: Path) -> int:
+def inside(folder: Path, source: Path) -> int:
     """Runs in the place. Returns 0 when all commands held and nobody tried to reach anything elsewhere."""
     place.make(folder)
     recorder = Recorder(lambda seen: None if seen.why_usual else print(f"  seen     {seen.text}", flush=True))
     wrong = _noticed(
         recorder, [sys.executable, "-c"], HERE, {f"connects to {CONTROL}:443", "looks up control.example A"}
     )
-    for words in () if wrong else COMMANDS:
-        typed = ["./invoke", *words, *([str(bundle)] if words == ["artifacts.unbundle"] else [])]
+    if source.is_dir():
+        wrong += filter(None, [filled.serve(source)])
+    brought = [] if source.is_dir() else [["artifacts.unbundle", str(source)]]
+    for words in () if wrong else (*brought, *COMMANDS):
+        typed = ["./invoke", *words]
         print(f"\n=== {' '.join(typed)}", flush=True)
         if code := subprocess.run(typed, cwd=folder / "kubelab", env=_fresh(folder), check=False).returncode:
             wrong.append(f"{' '.join(typed)} ended with {code}")
@@ -76,11 +81,11 @@ def inside(folder: Path, bundle: Path) -> int:
     return _judged(recorder.attempts, [*wrong, *place.dropped()])
 
 
-def first(folder: Path, bundle: Path) -> int:
+def first(folder: Path, source: Path) -> int:
     """The first process of the place: it takes leave of those that nobody else waits for, until the proof has ended."""
     proof = os.fork()
     if proof == 0:
-        os._exit(inside(folder, bundle))
+        os._exit(inside(folder, source))
     while True:
         ended, status = os.wait()
         if ended == proof:

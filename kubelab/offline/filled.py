@@ -1,0 +1,47 @@
+"""A registry that somebody has filled, where there is nothing else: the one of the scenario `registry`."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import yaml
+
+from kubelab.bundle import wheels
+from kubelab.paths import common
+from kubelab.waiting import wait_until
+
+
+def _address(registry: Path) -> str:
+    return str(yaml.safe_load((registry / "registry.yml").read_text())["http"]["addr"])
+
+
+def lead_to(registry: Path, tree: Path, home: Path) -> None:
+    """Has a copy of the project take all from there, but our own tools: for them it finds wheels in its cache."""
+    settings = common("sources") | {
+        "artifacts_source": "registry",
+        "artifacts_registry": _address(registry),
+        "artifacts_registry_digest": (registry / "digest").read_text().strip(),
+    }
+    (tree / "inventory/group_vars/all/sources.yml").write_text(f"---\n{yaml.safe_dump(settings)}")
+    brought = wheels.download(print)
+    shutil.copytree(brought, home / ".cache/kubelab/wheels" / brought.name)
+
+
+def serve(registry: Path) -> str:
+    """Starts it, to run until the place ends. Returns '', or what is wrong."""
+    program = registry / "package/usr/bin/docker-registry"
+    log = (registry / "offline.log").open("w")
+    subprocess.Popen([program, "serve", registry / "registry.yml"], stdout=log, stderr=subprocess.STDOUT)
+    host, _, port = _address(registry).rpartition(":")
+    return "" if wait_until(lambda: _answers(host, int(port))) else f"the registry does not run; see {log.name}"
+
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), 1).close()
+    except OSError:
+        return False
+    return True

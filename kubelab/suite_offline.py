@@ -1,0 +1,29 @@
+"""Steps of the suite: where there is no network, somebody lives on what a bundle or a registry brings."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+
+from kubelab.paths import cache_dir, state_dir
+
+PROOF = ["python", "-m", "kubelab.offline.proof"]
+SCENARIO = ["--scenario-name", "registry"]
+
+Typed = Callable[..., Callable[[], str]]
+
+
+def from_a_bundle(typed: Typed) -> str:
+    """Makes a bundle and lives on it; neither stays."""
+    with tempfile.TemporaryDirectory(prefix="bundle-", dir=cache_dir()) as folder:
+        bundle = f"{folder}/kubelab.bundle"
+        return typed("invoke", "artifacts.bundle", bundle)() or typed(*PROOF, bundle)()
+
+
+def from_a_registry(typed: Typed) -> str:
+    """Fills a registry, as its scenario does, and lives on it; nothing of it stays."""
+    fill = ("destroy", "prepare")
+    wrong = next(filter(None, (typed("molecule", what, *SCENARIO)() for what in fill)), "")
+    wrong = wrong or typed(*PROOF, str(state_dir("molecule-registry")))()
+    left = typed("molecule", "destroy", *SCENARIO)()
+    return wrong or left
