@@ -5,9 +5,6 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from cryptography import x509
-from cryptography.x509.oid import NameOID
-
 SIGNER = "kubernetes.io/kubelet-serving"
 
 
@@ -43,6 +40,10 @@ def is_own(spec: dict[str, Any], nodes: dict[str, str]) -> bool:
     name = user.removeprefix("system:node:")
     if user == name or name not in nodes:
         return False
+    # Ansible reads this file in every process it starts; this takes longer than all the rest.
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
     request = x509.load_pem_x509_csr(base64.b64decode(spec["request"]))
     common_names = [attribute.value for attribute in request.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     subject = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
