@@ -6,6 +6,7 @@ import ast
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 import yaml
 
 from kubelab.lint import tracked
-from kubelab.paths import ROOT, cache_dir
+from kubelab.paths import ROOT, cache_dir, common
 from kubelab.playbook import environment
 
 FILES = tracked()
@@ -25,9 +26,7 @@ TASK_FILES = [path for path in YAML if "tasks" in path.parts[:-1] or "handlers" 
 SCENARIOS = sorted(path.parent for path in YAML if path.match("molecule/*/molecule.yml"))
 PLAYBOOKS = [path for path in YAML if path.parts[0] == "playbooks" or path.parent in SCENARIOS]
 
-VERSIONS: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "inventory/group_vars/all/versions.yml").read_text())[
-    "versions"
-]
+VERSIONS: dict[str, dict[str, Any]] = common("versions")["versions"]
 
 
 def read(path: Path) -> str:
@@ -56,6 +55,15 @@ def test_functions_fit_on_a_screen() -> None:
         if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno >= 40
     ]
     assert not long
+
+
+@pytest.mark.parametrize("path", [path for path in PYTHON if path.match("plugins/filter/*.py")], ids=str)
+def test_a_filter_reads_little_before_it_is_used(path: Path) -> None:
+    """Each task of Ansible is a process that reads every file of filters."""
+    top = [node for node in ast.parse(read(path)).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = {node.module if isinstance(node, ast.ImportFrom) else node.names[0].name for node in top}
+    beside = {other.stem for other in PYTHON if other.parent == path.parent}
+    assert {str(name).partition(".")[0] for name in names} <= sys.stdlib_module_names | beside | {"yaml"}
 
 
 @pytest.mark.parametrize("role", ROLES)
