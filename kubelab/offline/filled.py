@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from kubelab.bundle import wheels
-from kubelab.paths import common
+from kubelab.paths import cache_dir, common
 from kubelab.waiting import wait_until
 
 
@@ -19,15 +19,18 @@ def _address(registry: Path) -> str:
 
 
 def lead_to(registry: Path, tree: Path, home: Path) -> None:
-    """Has a copy of the project take all from there, but our own tools: for them it finds wheels in its cache."""
+    """Has a copy of the project take all from there, but what no registry brings (docs/artifacts.md): that is in its cache.
+
+    These are our own tools, as wheels, and the runtime for hosts that lack capabilities.
+    """
     settings = common("sources") | {
         "artifacts_source": "registry",
         "artifacts_registry": _address(registry),
         "artifacts_registry_digest": (registry / "digest").read_text().strip(),
     }
     (tree / "inventory/group_vars/all/sources.yml").write_text(f"---\n{yaml.safe_dump(settings)}")
-    brought = wheels.download(print)
-    shutil.copytree(brought, home / ".cache/kubelab/wheels" / brought.name)
+    for brought in (wheels.download(print), *cache_dir().glob("parts/runtime-*")):
+        shutil.copytree(brought, home / ".cache/kubelab" / brought.relative_to(cache_dir()))
 
 
 def serve(registry: Path) -> str:
