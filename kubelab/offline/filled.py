@@ -19,7 +19,7 @@ def _address(registry: Path) -> str:
 
 
 def lead_to(registry: Path, tree: Path, home: Path) -> None:
-    """Has a copy of the project take all from there, but what no registry brings (docs/artifacts.md): its cache has that.
+    """Has a copy of the project take all from there, but for what no registry brings: its cache has that.
 
     These are our own tools, as wheels, and the runtime for hosts that lack capabilities.
     """
