@@ -25,7 +25,7 @@ USUAL = {
     r"gcr\.io (A|AAAA)": "kubelet wants the image hello-app:2.O, of lesson pod-trouble, which nobody has",
 }
 """What a cluster asks the next name server for, and why that is nobody's attempt to get something."""
-CLUSTER = r"(\S*dockerd|a program that has ended, at 172\..*|.* on kubelab-\S+)"
+CLUSTER = r"(\S*dockerd|a program that has ended, at 172\..*|.* on \S+)"
 """Who asks for the cluster's machines: Docker's name server hands on what it does not know, each time anew."""
 
 

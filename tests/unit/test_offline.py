@@ -82,6 +82,7 @@ def test_nobody_is_named_for_a_port_that_nobody_holds() -> None:
         (Attempt("looks up neighbour A", "a program that has ended, at 172.30.0.5"), True),
         (Attempt("looks up neighbour A", "pip install"), False),
         (Attempt("looks up  NS", "a program that has ended, at 172.30.0.5"), True),
+        (Attempt("looks up  NS", "coredns -conf /etc/coredns/Corefile on coredns-559f6c778d-mg5qk"), True),
         (Attempt("looks up host.docker.internal A", "/usr/sbin/dockerd"), True),
         (Attempt("looks up web.lab-x.svc.cluster.local AAAA", "a program that has ended, at 172.30.0.4"), True),
         (Attempt("looks up gcr.io A", "/usr/bin/kubelet --config=/var/lib on kubelab-kind-worker"), True),
