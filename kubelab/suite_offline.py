@@ -22,8 +22,8 @@ def from_a_bundle(typed: Typed) -> str:
 
 def from_a_registry(typed: Typed) -> str:
     """Fills a registry, as its scenario does, and lives on it; nothing of it stays."""
-    fill = ("destroy", "prepare")
-    wrong = next(filter(None, (typed("molecule", what, *SCENARIO)() for what in fill)), "")
-    wrong = wrong or typed(*PROOF, str(state_dir("molecule-registry")))()
-    left = typed("molecule", "destroy", *SCENARIO)()
+    destroy = typed("molecule", "destroy", *SCENARIO)
+    filled = str(state_dir("molecule-registry"))
+    wrong = destroy() or typed("molecule", "prepare", *SCENARIO)() or typed(*PROOF, filled)()
+    left = destroy()
     return wrong or left

@@ -5,9 +5,8 @@ import secrets
 import time
 
 import pytest
-import yaml
 
-from kubelab.paths import INVENTORY
+from kubelab.paths import common
 from kubelab.reach import everywhere
 
 PODS_SECONDS = 90
@@ -19,7 +18,7 @@ LOOK = "systemctl is-active kubelet containerd; date +%s.%N"
 
 @pytest.fixture(scope="module")
 def versions():
-    return yaml.safe_load((INVENTORY / "group_vars/all/versions.yml").read_text())["versions"]
+    return common("versions")["versions"]
 
 
 @pytest.fixture(scope="module")

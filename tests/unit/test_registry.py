@@ -17,7 +17,7 @@ import yaml
 
 from kubelab import registry, sources
 from kubelab.errors import Refusal
-from kubelab.paths import INVENTORY, ROOT
+from kubelab.paths import ROOT, common
 
 DIGEST = "sha256:" + "a" * 64
 Serve = Callable[[int], str]
@@ -192,7 +192,7 @@ def test_nothing_is_taken_out_of_an_image_of_another_version(docker: Callable[[s
 
 def test_the_role_alone_does_what_the_project_does() -> None:
     """Its defaults are those of the inventory, where people write."""
-    written = yaml.safe_load((INVENTORY / "group_vars/all/sources.yml").read_text())
+    written = common("sources")
     defaults = yaml.safe_load((ROOT / "roles/artifacts/defaults/main.yml").read_text())
     assert {name: defaults.get(name, "") for name in written} == written
     assert set(written) == set(sources.SHARED)
