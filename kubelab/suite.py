@@ -5,18 +5,14 @@ from __future__ import annotations
 import fcntl
 import re
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
-from kubelab import suite_lab, suite_offline, table
+from kubelab import suite_lab, suite_offline
 from kubelab.errors import Refusal, unknown
 from kubelab.parts import FAST, ON_REQUEST, PARTS
 from kubelab.paths import ROOT, cache_dir, state_dir
-from kubelab.playbook import environment
-from kubelab.progress import in_words
+from kubelab.suite_steps import Step, typed
 
 CLUSTER = "test"
 # What a killed run left shows itself only when an engine answers.
@@ -26,42 +22,6 @@ ENGINE = ["-i", f"inventory/{CLUSTER}.yml", "playbooks/up.yml", "--tags", "conta
 MOLECULE = ["molecule", "test", "--no-command-borders", "--no-report", "--scenario-name"]
 
 NO_API_SERVER = ["control-plane-down", "api-server-stops"]
-
-LAST_LINES = 30
-"""So much of a failed command is told again at the end: who reads a log begins there."""
-
-
-@dataclass
-class Step:
-    """One thing that must succeed. `run` returns '' or what is wrong."""
-
-    title: str
-    run: Callable[[], str]
-    needs: str = ""
-    """Title of an earlier step without which this one says nothing."""
-    part: str = ""
-    """The part that it belongs to; '' when all parts of its kind need it."""
-    outcome: str = "not run"
-    wrong: str = ""
-    seconds: float = 0.0
-
-
-def typed(*words: str, judge: Callable[[str], str] = lambda _: "") -> Callable[[], str]:
-    """A command of ours as a step: it must end with 0, and `judge` must find nothing wrong with what it printed."""
-
-    def run() -> str:
-        print(f"$ {' '.join(words)}", flush=True)
-        printed = []
-        with subprocess.Popen(
-            words, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as process:
-            for line in process.stdout or ():
-                printed.append(line)
-                print(line, end="", flush=True)
-            code = process.wait()
-        return f"exit code {code}\n{''.join(printed[-LAST_LINES:])}".rstrip() if code else judge("".join(printed))
-
-    return run
 
 
 def changes(printed: str) -> list[str]:
@@ -110,20 +70,27 @@ def steps_alone() -> list[Step]:
     scenarios = {path.parent.name for path in ROOT.glob("molecule/*/tests")}
     # lab stands in the cluster of the steps below; those that make a cluster are a part each.
     roles = sorted(scenarios - {"lab"} - PARTS.keys())
+    clusters = sorted((scenarios & PARTS.keys()) - {"registry"})
     return [
         Step("lint", typed("invoke", "lint"), part="lint"),
         Step("unit tests", typed(*unit), part="unit"),
-        *(Step(f"scenario {name}", typed(*MOLECULE, name), part="roles") for name in roles),
-        *(Step(f"scenario {name}", typed(*MOLECULE, name), part=name) for name in sorted(scenarios & PARTS.keys())),
+        Step("what the scenarios of roles start from", typed("invoke", "setup"), part="roles"),
+        *(_beside_others(name, "roles") for name in roles),
+        _beside_others("registry", "registry"),
+        *(Step(f"scenario {name}", typed(*MOLECULE, name), part=name) for name in clusters),
         Step(
             "scenario hosts with slow labs",
             typed("env", "MOLECULE_HOSTS_LABS=slow", *MOLECULE, "hosts"),
             part="hosts-slow",
         ),
         Step("where only a company's proxy leads out", typed("python", "-m", "kubelab.behind.proof"), part="company"),
-        Step("a cluster from a bundle alone", lambda: suite_offline.from_a_bundle(typed), part="offline"),
-        Step("a cluster from a registry alone", lambda: suite_offline.from_a_registry(typed), part="offline-registry"),
+        Step("a cluster from a bundle alone", suite_offline.from_a_bundle, part="offline"),
+        Step("a cluster from a registry alone", suite_offline.from_a_registry, part="offline-registry"),
     ]
+
+
+def _beside_others(name: str, part: str) -> Step:
+    return Step(f"scenario {name}", typed(*MOLECULE, name, prefix=f"{name} | "), part=part, beside=True)
 
 
 def steps_of_a_cluster() -> list[Step]:
@@ -145,7 +112,7 @@ def steps_of_a_cluster() -> list[Step]:
         Step("all labs", typed("invoke", "lab.all", on), up, "labs"),
         Step("checks of the labs are checked", typed("invoke", "lab.prove", "--quick", on), up, "prove"),
         Step("checks of slow labs are checked", typed("invoke", "lab.prove", "--slow", on), up, "prove-slow"),
-        Step("a new lab is made, filled and proved", lambda: suite_lab.made_and_proved(typed, CLUSTER), up, "new-lab"),
+        Step("a new lab is made, filled and proved", lambda: suite_lab.made_and_proved(CLUSTER), up, "new-lab"),
         Step("checks of the cluster are checked", typed("invoke", "lab.prove-cluster", on), up, "prove-cluster"),
         Step("up again changes nothing", typed("invoke", "up", on, judge=unchanged), up, "cluster"),
         # Then the lab is killed: nobody takes it back but the next up.
@@ -202,34 +169,3 @@ def _docker(words: list[str]) -> list[str]:
         return subprocess.run(["docker", *words], capture_output=True, text=True, check=True).stdout.split()
     except (FileNotFoundError, subprocess.CalledProcessError):
         return []
-
-
-def run(steps: Iterable[Step]) -> bool:
-    """Runs the steps in order, but none whose need failed; prints where the time went. Returns whether all held."""
-    done: dict[str, Step] = {}
-    for step in steps:
-        done[step.title] = step
-        print(f"\n=== {step.title}", flush=True)
-        if step.needs and done[step.needs].outcome != "ok":
-            print(f"not run: {step.needs} failed", flush=True)
-            continue
-        started = time.monotonic()
-        step.wrong = step.run()
-        step.seconds = time.monotonic() - started
-        step.outcome = "failed" if step.wrong else "ok"
-        if step.wrong:
-            print(f"failed: {step.title}: {step.wrong.partition(chr(10))[0]}", flush=True)
-    _show(list(done.values()))
-    return all(step.outcome == "ok" for step in done.values())
-
-
-def _show(steps: list[Step]) -> None:
-    rows = [(step.title, step.outcome, in_words(step.seconds)) for step in steps]
-    table.show(("step", "outcome", "time"), [*rows, ("all", "", in_words(sum(step.seconds for step in steps)))])
-    for step in steps:
-        if step.wrong:
-            print(f"=== {step.title}, again: {step.wrong}\n")
-    passed = sum(step.outcome == "ok" for step in steps)
-    # Alone on a line: what reads test runs by machine looks for it.
-    print(f"{passed} passed, {len(steps) - passed} failed")
-    sys.stdout.flush()

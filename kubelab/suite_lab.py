@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 from kubelab.catalogue import LABS
 from kubelab.paths import ROOT
+from kubelab.suite_steps import typed
 
 NAME = "made-by-the-suite"
 
@@ -25,7 +25,7 @@ def test_it_says_where_it_listens(kubectl, url):
 NOTICED = "  test_it_says_where_it_listens: listening on port 9090\n"
 
 
-def made_and_proved(typed: Callable[..., Callable[[], str]], cluster: str) -> str:
+def made_and_proved(cluster: str) -> str:
     """Returns what went wrong, '' if nothing. The folder is gone afterwards, also that of a run that was killed."""
     shutil.rmtree(LABS / NAME, ignore_errors=True)
     before = _changes()

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 
 from kubelab.paths import cache_dir, state_dir
+from kubelab.suite_steps import typed
 
 PROOF = ["python", "-m", "kubelab.offline.proof"]
 SCENARIO = ["--scenario-name", "registry"]
 
-Typed = Callable[..., Callable[[], str]]
 
-
-def from_a_bundle(typed: Typed) -> str:
+def from_a_bundle() -> str:
     """Makes a bundle and lives on it; neither stays."""
     with tempfile.TemporaryDirectory(prefix="bundle-", dir=cache_dir()) as folder:
         bundle = f"{folder}/kubelab.bundle"
         return typed("invoke", "artifacts.bundle", bundle)() or typed(*PROOF, bundle)()
 
 
-def from_a_registry(typed: Typed) -> str:
+def from_a_registry() -> str:
     """Fills a registry, as its scenario does, and lives on it; nothing of it stays."""
     destroy = typed("molecule", "destroy", *SCENARIO)
     filled = str(state_dir("molecule-registry"))

@@ -59,12 +59,12 @@ def run_tests(_: Context, only: list[str], fast: bool = False) -> None:
       invoke test --only=labs --only=prove    (they share one cluster)
       invoke test
     """
-    from kubelab import suite
+    from kubelab import suite, suite_steps
 
     parts = FAST if fast else only
     steps = suite.chosen(parts)
     with suite.only_one(parts):
-        if not suite.run(steps):
+        if not suite_steps.run(steps):
             raise Exit(code=1)
 
 

@@ -26,6 +26,7 @@ ALONE = (
     "roles/artifacts/tasks/",
     *(f"roles/machines/tasks/{provider}/{name}.yml" for provider in ("kind", "vm") for name in ("new", "record")),
     "roles/machines/tasks/vm/image.yml",
+    "roles/test_machines/tasks/present.yml",
 )
 READS = ("roles/artifacts/tasks/on_demand.yml", "roles/artifacts/tasks/made.yml")
 """They ask what is there; what makes it is in files that they include."""

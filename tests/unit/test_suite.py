@@ -9,37 +9,6 @@ import pytest
 from kubelab import suite
 from kubelab.errors import Refusal
 from kubelab.parts import ON_REQUEST, PARTS
-from kubelab.suite import Step
-
-
-def test_all_steps_ran_and_held(capsys: pytest.CaptureFixture[str]) -> None:
-    assert suite.run([Step("one", lambda: ""), Step("two", lambda: "", needs="one")])
-    assert capsys.readouterr().out.splitlines()[-1] == "2 passed, 0 failed"
-
-
-def test_what_needs_a_failed_step_is_not_run_and_has_not_passed(capsys: pytest.CaptureFixture[str]) -> None:
-    def never() -> str:
-        raise AssertionError("ran without what it needs")
-
-    ended: list[str] = []
-
-    def down() -> str:
-        ended.append("down")
-        return ""
-
-    steps = [Step("up", lambda: "exit code 2\nno room"), Step("lab", never, needs="up"), Step("down", down)]
-    assert not suite.run(steps)
-    assert ended == ["down"]
-    out = capsys.readouterr().out
-    assert "failed: up: exit code 2\n" in out
-    assert "=== up, again: exit code 2\nno room" in out
-    assert out.splitlines()[-1] == "1 passed, 2 failed"
-
-
-def test_a_command_passes_by_its_exit_code_and_by_what_it_printed() -> None:
-    assert suite.typed("true")() == ""
-    assert suite.typed("sh", "-c", "echo broken >&2; exit 3")() == "exit code 3\nbroken"
-    assert suite.typed("echo", "recap: ok=3 changed=0 failed=0 in 2 s", judge=suite.unchanged)() == ""
 
 
 @pytest.mark.parametrize(
