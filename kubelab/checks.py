@@ -86,7 +86,7 @@ def wait_until_ready(cluster: str, ground: Ground, say: Callable[[str], None]) -
 
 def prepare() -> None:
     """Reads what running checks needs; that takes half a second, well spent while Ansible is at work."""
-    for name in ("pytest", "kubelab.pytest_plugin", "kubelab.report"):
+    for name in ("pytest", "kubernetes.client", "kubelab.pytest_plugin", "kubelab.report"):
         import_module(name)
 
 

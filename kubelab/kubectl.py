@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import Any
 
-from kubelab import company, record
+from kubelab import api, company, record
 from kubelab.errors import Refusal
 from kubelab.paths import bin_dir, kubeconfig, state_dir
 
@@ -80,7 +80,10 @@ class Kubectl:
         return done.stdout
 
     def json(self, command: str) -> Any:
-        """Returns an object, or the items of a list, as Python data."""
+        """Returns an object, or the items of a list, as Python data; `command` is one that reads, as `get pods`."""
+        found = api.read(self.cluster, self.namespace, command)
+        if found is not None:
+            return found
         content = json.loads(self(f"{command} -o json"))
         return content["items"] if content.get("kind", "").endswith("List") else content
 
