@@ -60,9 +60,11 @@ def inside(folder: Path, source: Path) -> int:
     wrong = _noticed(
         recorder, [sys.executable, "-c"], HERE, {f"connects to {CONTROL}:443", "looks up control.example A"}
     )
+    brought = []
     if source.is_dir():
         wrong += filter(None, [filled.serve(source)])
-    brought = [] if source.is_dir() else [["artifacts.unbundle", str(source)]]
+    else:
+        brought = [["artifacts.unbundle", str(source)]]
     for words in () if wrong else (*brought, *COMMANDS):
         typed = ["./invoke", *words]
         print(f"\n=== {' '.join(typed)}", flush=True)

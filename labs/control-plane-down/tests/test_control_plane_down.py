@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from kubelab.reach import everywhere
+from kubelab.twins import is_ready
 from kubelab.waiting import wait_until
 
 START = 60
@@ -25,10 +26,6 @@ def listed(place, *labels):
     ids, _, tasks = place.output(f"({words}) 2>/dev/null").partition("running\n")
     running = {line.split()[0] for line in tasks.splitlines() if line.endswith("RUNNING")}
     return sorted(set(ids.split()) & running)
-
-
-def is_ready(item):
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in item["status"].get("conditions", []))
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from kubelab.twins import is_ready
+
 HEADLESS = "helloworld-headless"
 ORDINARY = "helloworld"
 LABEL = "app=helloworld"
@@ -11,11 +13,6 @@ FOLLOW = 30
 """Seconds for a probe to ask, for the endpoints and the name service to follow, on a busy machine too."""
 SETTLE = 12
 """Seconds for the name service alone: it keeps nothing of the cluster's own names."""
-
-
-def is_ready(item):
-    conditions = {one["type"]: one["status"] for one in item["status"].get("conditions", [])}
-    return conditions.get("Ready") == "True"
 
 
 def ready_addresses(kubectl):
