@@ -61,6 +61,8 @@ class Proof:
     findings: list[Finding] = field(default_factory=list)
     fault: str = ""
     """The fault that is in force, to be undone before the next state."""
+    tasks: set[str] = field(default_factory=set)
+    """Checks of what is the learner's to do, as far as they were seen: without the solution they fail."""
 
     def of_lab(self, entry: Entry, shared: bool = False) -> list[Finding]:
         """Proves a lab: untouched, half done, solved twice, each fault, typed by hand, nothing left.
@@ -114,9 +116,11 @@ class Proof:
         late = checks.wait_until_ready(self.cluster, self.ground, report.say) if ready else []
         for text in late:
             report.say(text)
-        failing = fault.fails if fault else {}
+        failing = {*(fault.fails if fault else ()), *(self.tasks if overlay != self.ground.solution else ())}
         hopeless = {*failing, *fault.also} if fault and not ready else set()
-        return checks.run(self.cluster, self.ground, hopeless=lambda name: name in hopeless, failing=failing)
+        results = checks.run(self.cluster, self.ground, hopeless=lambda name: name in hopeless, failing=failing)
+        self.tasks |= {check.name for check in results.checks if check.task}
+        return results
 
     def clean(self) -> None:
         self._playbook(lab_state="absent")

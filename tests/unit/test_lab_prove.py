@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubelab import prove
+from kubelab import catalogue, prove
 from kubelab.catalogue import Fault
 from kubelab.leftovers import difference, lines, of_kubelet
 from kubelab.results import Check, Outcome, Results
@@ -44,6 +44,26 @@ def test_a_fault_breaks_what_it_names_and_says_why() -> None:
     assert prove.judge_fault(results(test_a="failed", test_c="failed"), fault) != []
     other = Fault(title="x", fails={"test_a": "refused"})
     assert "without saying" in prove.judge_fault(results(test_a="failed"), other)[0]
+
+
+def test_what_the_learner_has_to_do_is_not_waited_for_longer_without_the_solution(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[set[str]] = []
+
+    def run(*_: object, failing: set[str], **__: object) -> Results:
+        asked.append(failing)
+        return results(test_a="passed", test_task="open")
+
+    monkeypatch.setattr("kubelab.checks.run", run)
+    monkeypatch.setattr("kubelab.checks.wait_until_ready", lambda *_: [])
+    monkeypatch.setattr("kubelab.playbook.run", lambda *_, **__: None)
+    proof = prove.Proof("kind", catalogue.load("pod").ground)
+    proof.state("nothing")
+    proof.state()
+    proof.state("solution")
+    proof.state("solution", "bad", Fault(title="x", fails={"test_a": "saw"}))
+    assert asked == [set(), {"test_task"}, set(), {"test_a"}]
 
 
 def test_inventories_are_compared_both_ways_and_by_number() -> None:
