@@ -10,7 +10,9 @@ from kubelab.twins import STEP, is_ready
 PROGRAM = ["sh", "-c", "trap exit TERM; hello_app & wait"]
 KILL, HANG, GO_ON = "killall hello_app", "killall -STOP hello_app", "killall -CONT hello_app"
 REQUESTS = 30
-PATIENT = 5
+PATIENCE = 4
+"""On a busy machine an answer may take seconds. Where nobody listens the connection is refused at once."""
+NOT_ENDED = 5
 """Seconds after which a liveness probe would have ended what is only not ready."""
 
 
@@ -127,12 +129,12 @@ def unready(hung, pair, twin, prober, outside, inside, pod, eventually):
     def started_again(item):
         return item is None or restarts(item) > restarts(before)
 
-    with prober.during("one of two Pods is not ready", twin.url) as seen.watch:
+    with prober.during("one of two Pods is not ready", twin.url, PATIENCE) as seen.watch:
         inside(name).output("touch /tmp/busy")
         try:
             seen.for_it = eventually(answered, none_for_it, seconds=STEP)
             seen.endpoints = twin.endpoints()
-            seen.after = eventually(lambda: twin.pods().get(name), started_again, seconds=PATIENT)
+            seen.after = eventually(lambda: twin.pods().get(name), started_again, seconds=NOT_ENDED)
             seen.directly = pod.get(f"http://{before['status']['podIP']}:8080").by([token])
         finally:
             inside(name).run("rm -f /tmp/busy")
