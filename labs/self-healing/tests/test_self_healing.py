@@ -129,6 +129,8 @@ def unready(hung, pair, twin, prober, outside, inside, pod, eventually):
     def started_again(item):
         return item is None or restarts(item) > restarts(before)
 
+    # Nodes may learn of a new Pod later than we: that it gets no requests says something only when it got some.
+    assert any(eventually(answered, any, seconds=STEP)), f"{name} is ready, but gets no requests"
     with prober.during("one of two Pods is not ready", twin.url, PATIENCE) as seen.watch:
         inside(name).output("touch /tmp/busy")
         try:
