@@ -11,8 +11,10 @@ from kubelab.reach import everywhere
 from kubelab.viewpoints import Reachable, Viewpoint
 from kubelab.waiting import wait_until
 
-SECONDS = 30.0
-"""How long kubelet and kube-proxy may take to tidy up after the last object is gone."""
+SECONDS = 90.0
+"""How long kubelet and kube-proxy may take to tidy up after the last object is gone.
+
+What is left of Pods that ended with their node's power goes a minute after kubelet has started again."""
 
 # What comes and goes by itself, whoever does what.
 _VOLATILE = {"events", "events.events.k8s.io", "leases.coordination.k8s.io", "componentstatuses"}
