@@ -28,7 +28,7 @@ PATHS = {
     "apis/discovery.k8s.io/v1": "endpointslice",
 }
 IN_NO_NAMESPACE = {"node", "persistentvolume"}
-SHORT = dict(pair.split("=") for pair in ("pv=persistentvolume", "pvc=persistentvolumeclaim"))
+SHORT = {"pv": "persistentvolume", "pvc": "persistentvolumeclaim"}
 
 
 def read(cluster: str, namespace: str, command: str) -> Any:
