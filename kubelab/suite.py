@@ -15,10 +15,7 @@ from kubelab.paths import ROOT, cache_dir, state_dir
 from kubelab.suite_steps import Step, typed
 
 CLUSTER = "test"
-# What a killed run left shows itself only when an engine answers.
-ENGINE = ["-i", f"inventory/{CLUSTER}.yml", "playbooks/up.yml", "--tags", "container_engine"]
-
-
+UP_TO = ["ansible-playbook", "-i", f"inventory/{CLUSTER}.yml", "playbooks/up.yml", "--tags"]
 MOLECULE = ["molecule", "test", "--no-command-borders", "--no-report", "--scenario-name"]
 
 NO_API_SERVER = ["control-plane-down", "api-server-stops"]
@@ -75,6 +72,8 @@ def steps_alone() -> list[Step]:
         Step("lint", typed("invoke", "lint"), part="lint"),
         Step("unit tests", typed(*unit), part="unit"),
         Step("what the scenarios of roles start from", typed("invoke", "setup"), part="roles"),
+        # Built now, with both processors: otherwise beside scenarios that count seconds.
+        Step("all parts are there", typed(*UP_TO, "artifacts"), part="roles"),
         _beside_others("registry", "registry"),  # the longest first, so that none is left over
         *(_beside_others(name, "roles") for name in roles),
         *(Step(f"scenario {name}", typed(*MOLECULE, name), part=name) for name in clusters),
@@ -104,7 +103,8 @@ def steps_of_a_cluster() -> list[Step]:
         return ""
 
     return [
-        Step("an engine answers", typed("ansible-playbook", *ENGINE)),
+        # What a killed run left shows itself only when an engine answers.
+        Step("an engine answers", typed(*UP_TO, "container_engine")),
         Step("remove what an earlier run left", clear),
         Step("look at what is here", look),
         Step(up, typed("invoke", "up", on)),
