@@ -25,6 +25,7 @@ ANSWER_SECONDS = 10
 PATHS = {
     "api/v1": "configmap event node persistentvolume persistentvolumeclaim pod service",
     "apis/apps/v1": "daemonset deployment replicaset statefulset",
+    "apis/coordination.k8s.io/v1": "lease",
     "apis/discovery.k8s.io/v1": "endpointslice",
 }
 IN_NO_NAMESPACE = {"node", "persistentvolume"}

@@ -94,7 +94,7 @@ def test_objects_are_read(asked: list[str], command: str, found: object) -> None
 @pytest.mark.parametrize(
     "command",
     [
-        "get leases",
+        "get storageclasses",
         "get pods --sort-by .metadata.name",
         "get pods --as somebody",
         "get pods,replicasets one",
