@@ -21,13 +21,15 @@ from kubelab.paths import kubeconfig
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
-ANSWER_SECONDS = 10
-PATHS = {
+LIMIT = 10
+"""Seconds for an answer; then kubectl is asked."""
+KINDS = {
     "api/v1": "configmap event node persistentvolume persistentvolumeclaim pod service",
     "apis/apps/v1": "daemonset deployment replicaset statefulset",
     "apis/coordination.k8s.io/v1": "lease",
     "apis/discovery.k8s.io/v1": "endpointslice",
 }
+PATHS = {kind: path for path, kinds in KINDS.items() for kind in kinds.split()}
 IN_NO_NAMESPACE = {"node", "persistentvolume"}
 SHORT = {"pv": "persistentvolume", "pvc": "persistentvolumeclaim"}
 
@@ -49,6 +51,7 @@ def read(cluster: str, namespace: str, command: str) -> Any:
     return found[0] if len(given.names) == 1 else found
 
 
+@cache
 def _words() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("kinds", nargs="?", type=lambda text: [_kind(word) for word in text.split(",")])
@@ -62,7 +65,7 @@ def _words() -> argparse.ArgumentParser:
 
 def _kind(word: str) -> str:
     kind = SHORT.get(word, word.removesuffix("s"))
-    if not any(kind in kinds.split() for kinds in PATHS.values()):
+    if kind not in PATHS:
         raise argparse.ArgumentTypeError(word)
     return kind
 
@@ -73,9 +76,8 @@ def _found(client: ApiClient, namespace: str, given: argparse.Namespace) -> Iter
     for kind in given.kinds:
         everywhere = given.all_namespaces or kind in IN_NO_NAMESPACE
         place = "" if everywhere else f"namespaces/{given.namespace or namespace}/"
-        path = next(path for path, kinds in PATHS.items() if kind in kinds.split())
         for name in given.names or [""]:
-            content = _get(client, f"/{path}/{place}{kind}s/{name}".rstrip("/") + (query and f"?{query}"))
+            content = _get(client, f"/{PATHS[kind]}/{place}{kind}s/{name}".rstrip("/") + (query and f"?{query}"))
             what = {"apiVersion": content["apiVersion"], "kind": content["kind"].removesuffix("List")}
             for one in [content] if name else content["items"]:
                 one["metadata"].pop("managedFields", None)  # kubectl does not show them either
@@ -83,7 +85,7 @@ def _found(client: ApiClient, namespace: str, given: argparse.Namespace) -> Iter
 
 
 def _get(client: ApiClient, path: str) -> dict[str, Any]:
-    response = client.call_api("GET", client.configuration.host + path, _request_timeout=ANSWER_SECONDS)
+    response = client.call_api("GET", client.configuration.host + path, _request_timeout=LIMIT)
     content: dict[str, Any] = json.loads(response.read())  # type: ignore[no-untyped-call]
     if response.status != HTTPStatus.OK:
         raise ValueError(content)
