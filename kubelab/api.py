@@ -26,6 +26,7 @@ LIMIT = 10
 KINDS = {
     "api/v1": "configmap event node persistentvolume persistentvolumeclaim pod service",
     "apis/apps/v1": "daemonset deployment replicaset statefulset",
+    "apis/autoscaling/v2": "horizontalpodautoscaler",
     "apis/coordination.k8s.io/v1": "lease",
     "apis/discovery.k8s.io/v1": "endpointslice",
 }
