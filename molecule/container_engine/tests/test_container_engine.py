@@ -27,6 +27,12 @@ def test_it_is_recorded_as_ours(host):
     assert host.file("/etc/kubelab-engine").contains("kubelab installed")
 
 
+def test_a_proxy_that_was_is_forgotten(host):
+    """An engine that an earlier `up` told of one asks it no more."""
+    assert not host.file("/etc/systemd/system/docker.service.d/kubelab.conf").exists
+    assert host.check_output("docker info --format '{{.HTTPSProxy}}'") == ""
+
+
 def test_it_comes_back_after_a_boot(host):
     """Where something boots the machine; elsewhere the next `up` starts it."""
     assert host.service("docker").is_enabled
