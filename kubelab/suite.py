@@ -67,14 +67,15 @@ def steps_alone() -> list[Step]:
     scenarios = {path.parent.name for path in ROOT.glob("molecule/*/tests")}
     # lab stands in the cluster of the steps below; those that make a cluster are a part each.
     roles = sorted(scenarios - {"lab"} - PARTS.keys())
-    clusters = sorted((scenarios & PARTS.keys()) - {"registry"})
+    beside = ["hosts", "registry"]  # the longest first, so that none is left over
+    clusters = sorted((scenarios & PARTS.keys()) - set(beside))
     return [
         Step("lint", typed("invoke", "lint"), part="lint"),
         Step("unit tests", typed(*unit), part="unit"),
         Step("what the scenarios of roles start from", typed("invoke", "setup"), part="roles"),
         # Built now, with both processors: otherwise beside scenarios that count seconds.
         Step("all parts are there", typed(*UP_TO, "artifacts"), part="roles"),
-        _beside_others("registry", "registry"),  # the longest first, so that none is left over
+        *(_beside_others(name, name) for name in beside),
         *(_beside_others(name, "roles") for name in roles),
         *(Step(f"scenario {name}", typed(*MOLECULE, name), part=name) for name in clusters),
         Step(
@@ -83,6 +84,7 @@ def steps_alone() -> list[Step]:
             part="hosts-slow",
         ),
         Step("where only a company's proxy leads out", typed("python", "-m", "kubelab.behind.proof"), part="company"),
+        Step("a cluster behind a company's proxy", suite_offline.behind_a_proxy, part="company"),
         Step("a cluster from a bundle alone", suite_offline.from_a_bundle, part="offline"),
         Step("a cluster from a registry alone", suite_offline.from_a_registry, part="offline-registry"),
     ]

@@ -18,10 +18,15 @@ def from_a_bundle() -> str:
         return typed("invoke", "artifacts.bundle", bundle)() or typed(*PROOF, bundle)()
 
 
-def from_a_registry() -> str:
+def from_a_registry(*how: str) -> str:
     """Fills a registry, as its scenario does, and lives on it; nothing of it stays."""
     destroy = typed("molecule", "destroy", *SCENARIO)
     filled = str(state_dir("molecule-registry"))
-    wrong = destroy() or typed("molecule", "prepare", *SCENARIO)() or typed(*PROOF, filled)()
+    wrong = destroy() or typed("molecule", "prepare", *SCENARIO)() or typed(*PROOF, filled, *how)()
     left = destroy()
     return wrong or left
+
+
+def behind_a_proxy() -> str:
+    """The same where only a company's proxy leads to that registry."""
+    return from_a_registry("--company")

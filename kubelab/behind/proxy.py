@@ -8,7 +8,7 @@ import datetime
 import socket
 import ssl
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -66,10 +66,14 @@ class Authority:
 
 
 class Proxy:
-    """Serves connections of one listening socket; `seen` lists which hosts it was asked for."""
+    """Serves connections of one listening socket; `seen` lists which hosts it was asked for.
 
-    def __init__(self, authority: Authority) -> None:
+    `inside` has the addresses (host:port) of servers without encryption, by names that no name server knows.
+    """
+
+    def __init__(self, authority: Authority, inside: Mapping[str, str] | None = None) -> None:
         self.authority = authority
+        self.inside = inside or {}
         self.seen: list[str] = []
 
     async def serve(self, listener: socket.socket) -> None:
@@ -88,12 +92,12 @@ class Proxy:
                 writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
                 await writer.drain()
                 await writer.start_tls(self.authority.context(host))
-                there = await asyncio.open_connection(host, int(port), ssl=ssl.create_default_context())
+                there = await self._connected(host, int(port), ssl.create_default_context())
             else:
                 url = urlsplit(target)
                 host = url.hostname or ""
                 self.seen.append(host)
-                there = await asyncio.open_connection(host, url.port or 80)
+                there = await self._connected(host, url.port or 80, None)
                 path = target.partition(url.netloc)[2] or "/"
                 # One request a connection: the next may be for somebody else.
                 kept = [line for line in headers if line and not line.lower().startswith(CONNECTION)]
@@ -101,6 +105,14 @@ class Proxy:
                 there[1].write(b"\r\n".join(kept))
             await self._both(_copied(reader, there[1]), _copied(there[0], writer))
         writer.close()
+
+    async def _connected(
+        self, host: str, port: int, context: ssl.SSLContext | None
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if host in self.inside:
+            host, _, number = self.inside[host].rpartition(":")
+            port, context = int(number), None
+        return await asyncio.open_connection(host, port, ssl=context)
 
     async def _both(self, *ways: Coroutine[Any, Any, None]) -> None:
         """Either side may end first; then both have ended."""

@@ -1,8 +1,9 @@
 """Brings a cluster up, runs all labs and takes it down, where every attempt to reach a network is seen.
 
     python -m kubelab.offline.proof BUNDLE       or the folder of a registry that somebody has filled
+    python -m kubelab.offline.proof FOLDER --company       that registry, where only a company's proxy leads to it
 
-Parts of the test suite: `invoke test --only=offline --only=offline-registry`.
+Parts of the test suite: `invoke test --only=offline --only=offline-registry --only=company`.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from pathlib import Path
 
 from kubelab.errors import Refusal
 from kubelab.lint import tracked
-from kubelab.offline import filled, place
+from kubelab.offline import behind, filled, place
 from kubelab.offline.recorder import Attempt, Recorder
 from kubelab.paths import ROOT, cache_dir
 
 APART = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+COMPANY = "--company"
 COMMANDS = (["up"], ["lab.all"], ["down"])
 CONTROL = "203.0.113.7"
 """An address of a range that belongs to nobody."""
@@ -37,7 +39,7 @@ OURS = ("PIP_", "UV_", "DOCKER_", "KUBELAB_", "XDG_", "GOPROXY", "HTTP", "http",
 """Beginnings of variables that might lead to a mirror, a proxy, a cache or an engine that is not there."""
 
 
-def alone(source: Path) -> int:
+def alone(source: Path, company: bool) -> int:
     """Makes the place and does it all there. Returns an exit code; nothing is left."""
     if os.geteuid() != 0:
         raise Refusal("an account that is not root", "root, to make a network namespace", "run it as root")
@@ -48,27 +50,38 @@ def alone(source: Path) -> int:
             (tree / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / path, tree / path, follow_symlinks=False)
         if source.is_dir():
-            filled.lead_to(source, tree, Path(folder) / "home")
+            name = behind.REGISTRY if company else filled.address(source)
+            filled.lead_to(source, name, tree, Path(folder) / "home")
         words = [sys.executable, "-m", "kubelab.offline.proof", "--inside", folder, str(source.absolute())]
-        return subprocess.run([*APART, *words], cwd=ROOT, check=False).returncode
+        return subprocess.run([*APART, *words, *[COMPANY] * company], cwd=ROOT, check=False).returncode
 
 
-def inside(folder: Path, source: Path) -> int:
+def inside(folder: Path, source: Path, company: bool) -> int:
     """Runs in the place. Returns 0 when all commands held and nobody tried to reach anything elsewhere."""
     place.make(folder)
     recorder = Recorder(lambda seen: None if seen.why_usual else print(f"  seen     {seen.text}", flush=True))
     wrong = _noticed(
         recorder, [sys.executable, "-c"], HERE, {f"connects to {CONTROL}:443", "looks up control.example A"}
     )
-    brought = []
     if source.is_dir():
         wrong += filter(None, [filled.serve(source)])
-    else:
-        brought = [["artifacts.unbundle", str(source)]]
-    for words in () if wrong else (*brought, *COMMANDS):
+    if not wrong:
+        wrong = _lived(folder, source, behind.Company(folder, source) if company else None, recorder)
+    _stop_engine()
+    if wrong and (log := folder / "log/kubelab-dockerd.log").is_file():
+        print("the engine's last words:", *log.read_text().splitlines()[-LAST_LINES:], sep="\n  ")
+    return _judged(recorder.attempts, [*wrong, *place.dropped()])
+
+
+def _lived(folder: Path, source: Path, company: behind.Company | None, recorder: Recorder) -> list[str]:
+    """Types the commands. Returns what is wrong."""
+    wrong = []
+    brought = [] if source.is_dir() else [["artifacts.unbundle", str(source)]]
+    for words in (*brought, *(behind.COMMANDS if company else COMMANDS)):
         typed = ["./invoke", *words]
         print(f"\n=== {' '.join(typed)}", flush=True)
-        if code := subprocess.run(typed, cwd=folder / "kubelab", env=_fresh(folder), check=False).returncode:
+        env = _fresh(folder) | (company.settings if company else {})
+        if code := subprocess.run(typed, cwd=folder / "kubelab", env=env, check=False).returncode:
             wrong.append(f"{' '.join(typed)} ended with {code}")
             if words != ["lab.all"]:
                 break
@@ -77,17 +90,15 @@ def inside(folder: Path, source: Path) -> int:
             wrong += _noticed(
                 recorder, on_node, f"exec 3<>/dev/tcp/{CONTROL}/443; read <&3", {f"connects to {CONTROL}:443"}
             )
-    _stop_engine()
-    if wrong and (log := folder / "log/kubelab-dockerd.log").is_file():
-        print("the engine's last words:", *log.read_text().splitlines()[-LAST_LINES:], sep="\n  ")
-    return _judged(recorder.attempts, [*wrong, *place.dropped()])
+            wrong += company.ask(NODE, recorder) if company else []
+    return wrong + (company.judged() if company else [])
 
 
-def first(folder: Path, source: Path) -> int:
+def first(folder: Path, source: Path, company: bool) -> int:
     """The first process of the place: it takes leave of those that nobody else waits for, until the proof has ended."""
     proof = os.fork()
     if proof == 0:
-        os._exit(inside(folder, source))
+        os._exit(inside(folder, source, company))
     while True:
         ended, status = os.wait()
         if ended == proof:
@@ -139,9 +150,9 @@ def _judged(attempts: list[Attempt], wrong: list[str]) -> int:
 
 if __name__ == "__main__":
     if sys.argv[1] == "--inside":
-        sys.exit(first(Path(sys.argv[2]), Path(sys.argv[3])))
+        sys.exit(first(Path(sys.argv[2]), Path(sys.argv[3]), COMPANY in sys.argv))
     try:
-        sys.exit(alone(Path(sys.argv[1])))
+        sys.exit(alone(Path(sys.argv[1]), COMPANY in sys.argv))
     except Refusal as refusal:
         print(refusal, file=sys.stderr)
         sys.exit(refusal.code)

@@ -135,4 +135,4 @@ def test_the_other_machine_knows_no_mirror_and_no_cache_of_this_one(
 def test_without_root_it_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(Refusal, match="found:  an account that is not root"):
-        proof.alone(tmp_path / "bundle")
+        proof.alone(tmp_path / "bundle", company=False)
