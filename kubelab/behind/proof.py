@@ -61,11 +61,11 @@ PROGRAMS = {
     "apt": SITE + APT,
     "mmdebstrap": SITE + MMDEBSTRAP,
 }
-PIP = "{python} -m pip --retries 0 --timeout 3 download --no-deps --index-url"
+UV = 'UV_HTTP_RETRIES=0 UV_HTTP_TIMEOUT=3 uv pip install --no-cache --target "$HOME/there" --default-index'
 ASKS = {
     "curl": "curl -sS -m 3 https://{host}:6443/",
     "kubectl": "kubectl --server https://{host}:6443 get --raw / --token none --request-timeout 3s",
-    "pip": PIP + " https://{host}:6443/ nothing-of-this-name",
+    "uv": UV + " https://{host}:6443/ nothing-of-this-name",
 }
 
 
@@ -136,7 +136,7 @@ def prove(place: Place) -> None:
     for name, ask in ASKS.items():
         for past in (True, False):
             before = len(place.proxy.seen)
-            asked = " ; ".join(ask.format(host=host, python=sys.executable) for host in CLUSTER)
+            asked = " ; ".join(ask.format(host=host) for host in CLUSTER)
             # The control: who thinks that nothing is near asks the proxy for all of them.
             done = place.playbook(asked if past else f"export NO_PROXY= no_proxy=; {asked}", True)
             seen = sorted(set(place.proxy.seen[before:]) & set(CLUSTER))

