@@ -73,7 +73,9 @@ def noticed(pytestconfig, settings):
     same = [word for word in pytestconfig.invocation_params.args if not word.endswith(".py")]
     words = ["pytest", *same, "-m", "not again", "--tb=no", "-rfE", "tests", *_more(settings)]
     env = {**os.environ, UNDONE: "1"}
-    return set(FAILED.findall(subprocess.run(words, env=env, capture_output=True, text=True, check=False).stdout))
+    said = subprocess.run(words, env=env, capture_output=True, text=True, check=False).stdout
+    print(said)  # pytest shows it where the wrong ones were noticed: also why
+    return set(FAILED.findall(said))
 
 
 def _more(settings):
