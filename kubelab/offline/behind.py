@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import shutil
 import socket
 import subprocess
@@ -14,8 +13,8 @@ from pathlib import Path
 from kubelab.behind.proxy import Authority, Proxy
 from kubelab.company import AUTHORITY
 from kubelab.offline import filled, place
+from kubelab.offline.recorder import REGISTRY
 
-REGISTRY = "registry.company.example"
 PORT = 3128
 IMAGE = f"{REGISTRY}/note:1"
 TOLD = ("/etc/docker", "/etc/systemd/system")
@@ -34,8 +33,6 @@ ON_NODE = {
         "x509",
     ),
 }
-USUAL = re.compile(rf"looks up {re.escape(REGISTRY)} (A|AAAA): (docker p\S+ .*|\S*dockerd)")
-"""Docker asks whether a registry's address is this machine's own. For a node, Docker asks: see the controls above."""
 
 
 class Company:

@@ -19,7 +19,7 @@ from pathlib import Path
 from kubelab.errors import Refusal
 from kubelab.lint import tracked
 from kubelab.offline import behind, filled, place
-from kubelab.offline.recorder import Attempt, Recorder
+from kubelab.offline.recorder import REGISTRY, Attempt, Recorder
 from kubelab.paths import ROOT, cache_dir
 
 APART = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
@@ -50,7 +50,7 @@ def alone(source: Path, company: bool) -> int:
             (tree / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / path, tree / path, follow_symlinks=False)
         if source.is_dir():
-            name = behind.REGISTRY if company else filled.address(source)
+            name = REGISTRY if company else filled.address(source)
             filled.lead_to(source, name, tree, Path(folder) / "home")
         words = [sys.executable, "-m", "kubelab.offline.proof", "--inside", folder, str(source.absolute())]
         return subprocess.run([*APART, *words, *[COMPANY] * company], cwd=ROOT, check=False).returncode
@@ -91,10 +91,7 @@ def _lived(folder: Path, source: Path, company: behind.Company | None, recorder:
                 recorder, on_node, f"exec 3<>/dev/tcp/{CONTROL}/443; read <&3", {f"connects to {CONTROL}:443"}
             )
             wrong += company.ask(NODE) if company else []
-    if company:
-        wrong += company.judged()
-        recorder.attempts[:] = [attempt for attempt in recorder.attempts if not behind.USUAL.fullmatch(attempt.text)]
-    return wrong
+    return wrong + (company.judged() if company else [])
 
 
 def first(folder: Path, source: Path, company: bool) -> int:

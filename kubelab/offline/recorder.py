@@ -27,6 +27,9 @@ USUAL = {
 """What a cluster asks the next name server for, and why that is nobody's attempt to get something."""
 CLUSTER = r"(\S*dockerd|a program that has ended, at 172\..*|.* on \S+)"
 """Who asks for the cluster's machines: Docker's name server hands on what it does not know, each time anew."""
+REGISTRY = "registry.company.example"
+"""The registry behind a company's proxy."""
+OF_DOCKER = rf"looks up {re.escape(REGISTRY)} (A|AAAA): (docker p\S+ .*|\S*dockerd)"
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class Attempt:
 
     @property
     def why_usual(self) -> str:
+        if re.fullmatch(OF_DOCKER, self.text):
+            return "Docker asks whether a registry is this machine's own, and hands on what a control on a node asks"
         usual = (why for name, why in USUAL.items() if re.fullmatch(f"looks up {name}: {CLUSTER}", self.text))
         return next(usual, "")
 

@@ -89,6 +89,10 @@ def test_nobody_is_named_for_a_port_that_nobody_holds() -> None:
         (Attempt("looks up gcr.io A", "pip install"), False),
         (Attempt("looks up gcr.io A", "a program that has ended, at 198.51.100.2"), False),
         (Attempt("looks up registry.example A", "/usr/sbin/dockerd"), False),
+        (Attempt("looks up registry.company.example A", "/usr/sbin/dockerd"), True),
+        (Attempt("looks up registry.company.example AAAA", "docker pull registry.company.example/kubelab/node"), True),
+        (Attempt("looks up registry.company.example A", "/usr/bin/containerd on kubelab-kind-worker"), False),
+        (Attempt("looks up registry.company.example A", "pip install"), False),
         (Attempt("connects to 203.0.113.1:443", "/usr/sbin/dockerd"), False),
     ],
 )
