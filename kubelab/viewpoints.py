@@ -7,17 +7,15 @@ import re
 import shlex
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import testinfra
 import yaml
+from testinfra.backend.kubectl import KubectlBackend
+from testinfra.host import Host
 from testinfra.utils.ansible_runner import AnsibleRunner
 
-from kubelab import record
+from kubelab import api, record
 from kubelab.paths import kubeconfig, node_inventory
-
-if TYPE_CHECKING:
-    from testinfra.host import Host
 
 PROBE_POD = "probe"
 SECONDS = 2
@@ -167,8 +165,25 @@ class Reachable:
 
     def pod(self, name: str, namespace: str, container: str | None = None) -> Viewpoint:
         """A running Pod, given or the probe; needs a shell in its image."""
-        host = testinfra.get_host(name, connection="kubectl", namespace=namespace, container=container)
-        return Viewpoint("pod", name, host, self)
+        return Viewpoint("pod", name, Host(InPod(self.name, name, namespace, container)), self)
+
+
+class InPod(KubectlBackend):  # type: ignore[misc]
+    """testinfra's way into a Pod, without starting kubectl for each command."""
+
+    encoding = "utf-8"  # testinfra would ask the Pod's Python, which few have
+
+    def __init__(self, cluster: str, name: str, namespace: str, container: str | None) -> None:
+        super().__init__(name, namespace=namespace, container=container)
+        self.cluster = cluster
+
+    def run(self, command: str, *args: str, **more: Any) -> Any:
+        """Runs a shell command."""
+        text = self.get_command(command, *args)
+        done = api.execute(self.cluster, self.namespace, self.name, self.container, ["/bin/sh", "-c", text])
+        if done is None:
+            return super().run(command, *args, **more)
+        return self.result(done.code, self.encode(text), done.out, done.err)
 
 
 def _collect(name: str, group: dict[str, Any], into: dict[str, Any], inherited: dict[str, Any]) -> None:

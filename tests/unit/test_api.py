@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -13,6 +15,7 @@ import pytest
 import yaml
 
 from kubelab import api
+from kubelab.viewpoints import Reachable
 
 PODS = {"apiVersion": "v1", "kind": "PodList", "items": [{"metadata": {"name": "one", "managedFields": [{}]}}]}
 POD = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "one", "managedFields": [{}]}}
@@ -117,3 +120,70 @@ def test_what_is_not_there_is_left_to_kubectl_for_its_complaint(asked: list[str]
 def test_an_api_that_does_not_answer_is_left_to_kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _kubeconfig(tmp_path, 9, monkeypatch)
     assert api.read("x", "lab-x", "get pods") is None
+
+
+EXEC = (
+    "/api/v1/namespaces/lab-x/pods/one/exec?command=%2Fbin%2Fsh&command=-c&command=echo+h%C3%A9&stdout=True&stderr=True"
+)
+ENDED = b'{"status": "Failure", "details": {"causes": [{"reason": "ExitCode", "message": "3"}]}}'
+REFUSED = b'{"status": "Failure", "message": "container not found"}'
+
+
+@pytest.fixture
+def says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
+    """What an API says, channel by channel, of a command in the Pod `one`; of another Pod it knows nothing."""
+    messages: list[bytes] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path != EXEC:
+                self.send_error(404)
+                return
+            key = self.headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
+            self.send_response(101)
+            self.send_header("Upgrade", "websocket")
+            self.send_header("Connection", "Upgrade")
+            self.send_header("Sec-WebSocket-Protocol", "v4.channel.k8s.io")
+            self.send_header("Sec-WebSocket-Accept", base64.b64encode(hashlib.sha1(key.encode()).digest()).decode())
+            self.end_headers()
+            for message in messages:
+                self.wfile.write(bytes([0x82, len(message)]) + message)
+            self.close_connection = True
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+    _kubeconfig(tmp_path, server.server_port, monkeypatch)
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text('#!/bin/sh\necho "kubectl $*"\n')
+    kubectl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    yield messages
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_command_runs_in_a_pod(says: list[bytes]) -> None:
+    """Also where a letter comes in two pieces."""
+    says += [b"\1h\xc3", b"\2oh", b"\1\xa9\n", b"\3" + ENDED]
+    done = Reachable("x").pod("one", "lab-x").run("echo h\u00e9")
+    assert (done.rc, done.stdout, done.stderr) == (3, "h\u00e9\n", "oh")
+
+
+def test_a_command_that_succeeds_ends_with_0(says: list[bytes]) -> None:
+    says.append(b'\3{"status": "Success"}')
+    assert Reachable("x").pod("one", "lab-x").run("echo h\u00e9").rc == 0
+
+
+@pytest.mark.parametrize(("end", "why"), [([b"\3" + REFUSED], "container not found"), ([], "the connection was lost")])
+def test_a_command_whose_end_is_not_known_has_failed(says: list[bytes], end: list[bytes], why: str) -> None:
+    """It may have been run, so it is not run again."""
+    says += [b"\1some", *end]
+    done = Reachable("x").pod("one", "lab-x").run("echo h\u00e9")
+    assert (done.rc, done.stdout, done.stderr) == (1, "some", f"error: {why}\n")
+
+
+def test_a_pod_that_is_not_there_is_left_to_kubectl(says: list[bytes]) -> None:
+    assert "-n lab-x exec two -- /bin/sh" in Reachable("x").pod("two", "lab-x").run("true").stdout
