@@ -130,7 +130,7 @@ class Proof:
 
     def _playbook(self, **values: object) -> None:
         given = {key: value for key, value in values.items() if value}
-        playbook.run("lab", self.cluster, {**self.ground.extra_vars(), **given}, with_nodes=True)
+        playbook.run("lab", self.cluster, {**self.ground.extra_vars(), **given}, with_nodes=True, often=True)
 
     def _typed(self, entry: Entry) -> list[str]:
         surprises = walk(self.cluster, Lesson.read(entry.lesson()), report.say)
@@ -143,6 +143,8 @@ class Proof:
         try:
             problems = judge()
         except Exit as stopped:
+            if stopped.code == playbook.INTERRUPTED:
+                raise
             problems = [f"a playbook has failed with exit code {stopped.code}"]
         finding = Finding(title, problems, round(time.monotonic() - started, 1))
         self.findings.append(finding)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from contextlib import nullcontext
 
-from kubelab import catalogue, prove
+import pytest
+from invoke import Exit
+
+from kubelab import catalogue, playbook, prove
 from kubelab.catalogue import Fault
 from kubelab.leftovers import difference, lines, of_kubelet
 from kubelab.results import Check, Outcome, Results
@@ -64,6 +67,17 @@ def test_what_the_learner_has_to_do_is_not_waited_for_longer_without_the_solutio
     proof.state("solution")
     proof.state("solution", "bad", Fault(title="x", fails={"test_a": "saw"}))
     assert asked == [set(), {"test_task"}, set(), {"test_a"}]
+
+
+@pytest.mark.parametrize(("code", "steps"), [(2, 1), (playbook.INTERRUPTED, 0)])
+def test_a_playbook_that_fails_is_a_finding_but_who_stops_it_stops_the_proof(code: int, steps: int) -> None:
+    def state() -> list[str]:
+        raise Exit(code=code)
+
+    proof = prove.Proof("kind", catalogue.load("pod").ground)
+    with nullcontext() if steps else pytest.raises(Exit):
+        proof._step("x", state)
+    assert len(proof.findings) == steps
 
 
 def test_inventories_are_compared_both_ways_and_by_number() -> None:

@@ -51,7 +51,9 @@ def ansible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A stand-in for ansible-playbook, first on the path; tests write what it does."""
     program = tmp_path / "ansible-playbook"
     monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # a real `up` may hold the lock of the usual one
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # a real `up` may hold the locks of the usual ones
+    monkeypatch.setattr(playbook, "INVENTORY", tmp_path)
+    (tmp_path / "kind.yml").touch()
     program.touch(0o755)
     return program
 
@@ -78,7 +80,7 @@ def test_ansible_is_stopped_with_us(ansible: Path, tmp_path: Path) -> None:
         while not (tmp_path / "pid").is_file() or not (tmp_path / "pid").read_text():
             assert ours.poll() is None
         ours.terminate()
-        assert ours.wait(10) != 0
+        assert ours.wait(10) == 1  # of Python, for an exception
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
 
@@ -86,6 +88,24 @@ def test_ansible_is_stopped_with_us(ansible: Path, tmp_path: Path) -> None:
 def test_a_run_that_does_not_say_may_have_changed_anything(ansible: Path) -> None:
     ansible.write_text("#!/bin/sh\n")
     assert playbook.run("up", "kind").changed is None
+
+
+def test_a_run_of_many_ends_as_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ansible itself runs here, with the configuration of the repository, wherever somebody typed the command."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.yml").write_text("""
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - ansible.builtin.debug: {msg: hello}
+      changed_when: true
+      failed_when: lab_id is defined
+""")
+    own = os.path.relpath(tmp_path / "own", ROOT / "playbooks")
+    assert playbook.run(own, "kind", often=True).changed == 1
+    with pytest.raises(Exit) as ended:
+        playbook.run(own, "kind", {"lab_id": "pod"}, often=True)
+    assert ended.value.code == 2
 
 
 def test_a_second_up_of_a_cluster_waits_for_the_first() -> None:
