@@ -1,4 +1,4 @@
-"""Asks the API in this process, as `kubectl get -o json` and `kubectl exec` would.
+"""Asks the API in this process, as `kubectl get -o json`, `kubectl create` and `kubectl exec` would.
 
 The checks look again and again, and kubectl takes ten times the processor for each look: to start it was a quarter of
 all that both processors did while the labs were proved. What is not understood here, or not found, is left to kubectl,
@@ -87,11 +87,25 @@ def _found(client: ApiClient, namespace: str, given: argparse.Namespace) -> Iter
         everywhere = given.all_namespaces or kind in IN_NO_NAMESPACE
         place = "" if everywhere else f"namespaces/{given.namespace or namespace}/"
         for name in given.names or [""]:
-            content = _get(client, f"/{PATHS[kind]}/{place}{kind}s/{name}".rstrip("/") + (query and f"?{query}"))
+            path = f"/{PATHS[kind]}/{place}{kind}s/{name}".rstrip("/")
+            content = _call(client, "GET", path + (query and f"?{query}"))
             what = {"apiVersion": content["apiVersion"], "kind": content["kind"].removesuffix("List")}
             for one in [content] if name else content["items"]:
                 one["metadata"].pop("managedFields", None)  # kubectl does not show them either
                 yield what | one
+
+
+def create(cluster: str, namespace: str, content: dict[str, Any], dry_run: bool = False) -> Any:
+    """Creates an object and returns it as it is then, in a dry run as it would be. None: ask kubectl."""
+    kind, version = content["kind"].lower(), content["apiVersion"]
+    if PATHS.get(kind) != f"api{'s' if '/' in version else ''}/{version}":
+        return None
+    place = "" if kind in IN_NO_NAMESPACE else f"namespaces/{namespace}/"
+    query = "?dryRun=All" if dry_run else ""
+    try:
+        return _call(_client(kubeconfig(cluster)), "POST", f"/{PATHS[kind]}/{place}{kind}s{query}", content)
+    except Exception:  # as above
+        return None
 
 
 def execute(cluster: str, namespace: str, pod: str, container: str | None, words: list[str]) -> Ended | None:
@@ -128,10 +142,11 @@ def _end(said: bytes) -> tuple[int, bytes]:
     return 1, f"error: {status.get('message')}\n".encode()
 
 
-def _get(client: ApiClient, path: str) -> dict[str, Any]:
-    response = client.call_api("GET", client.configuration.host + path, _request_timeout=LIMIT)
+def _call(client: ApiClient, method: str, path: str, body: Any = None) -> dict[str, Any]:
+    headers = {"Content-Type": "application/json"}
+    response = client.call_api(method, client.configuration.host + path, headers, body, _request_timeout=LIMIT)
     content: dict[str, Any] = json.loads(response.read())  # type: ignore[no-untyped-call]
-    if response.status != HTTPStatus.OK:
+    if response.status not in (HTTPStatus.OK, HTTPStatus.CREATED):
         raise ValueError(content)
     return content
 

@@ -62,19 +62,20 @@ class Kubectl:
     cluster: str
     namespace: str = "default"
 
-    def run(self, command: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
-        """Runs `kubectl -n <namespace> <command>`; never raises for an exit code."""
+    def run(self, command: str, seconds: float = 60, given: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Runs `kubectl -n <namespace> <command>`, which may read what is `given`; never raises for an exit code."""
         args = ["kubectl", "--namespace", self.namespace, *shlex.split(command)]
+        env = environment(self.cluster)
         try:
             return subprocess.run(
-                args, env=environment(self.cluster), capture_output=True, text=True, timeout=seconds, check=False
+                args, env=env, input=given, capture_output=True, text=True, timeout=seconds, check=False
             )
         except subprocess.TimeoutExpired as error:
             raise KubectlError(f"kubectl {command} did not end within {seconds:.0f} s") from error
 
-    def __call__(self, command: str, seconds: float = 60) -> str:
+    def __call__(self, command: str, seconds: float = 60, given: str | None = None) -> str:
         """Returns what kubectl prints. Raises KubectlError with its complaint."""
-        done = self.run(command, seconds)
+        done = self.run(command, seconds, given)
         if done.returncode:
             raise KubectlError(done.stderr.strip() or done.stdout.strip() or f"kubectl {command} failed")
         return done.stdout
@@ -86,6 +87,14 @@ class Kubectl:
             return found
         content = json.loads(self(f"{command} -o json"))
         return content["items"] if content.get("kind", "").endswith("List") else content
+
+    def create(self, content: dict[str, Any], dry_run: bool = False) -> Any:
+        """Creates an object and returns it as it is then. Raises KubectlError with the API server's complaint."""
+        made = api.create(self.cluster, self.namespace, content, dry_run)
+        if made is not None:
+            return made
+        more = " --dry-run=server" if dry_run else ""
+        return json.loads(self(f"create --filename - --output json{more}", given=json.dumps(content)))
 
     def pods(self, selector: str = "") -> list[dict[str, Any]]:
         """Returns the Pods that live: those being deleted are left out."""

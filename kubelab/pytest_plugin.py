@@ -204,11 +204,8 @@ def eventually(run: Run) -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="session")
-def twins(
-    kubectl: Kubectl, reachable: Reachable, eventually: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
-) -> Generator[Twins]:
+def twins(kubectl: Kubectl, reachable: Reachable, eventually: Callable[..., Any]) -> Generator[Twins]:
     """`twins.make("helloworld", replicas=2, image=...)` copies a Deployment, to be broken and deleted by a check."""
-    address = reachable.address(reachable.group("control_planes")[0])
-    made = Twins(kubectl, eventually, address, tmp_path_factory.mktemp("twins"))
+    made = Twins(kubectl, eventually, reachable.address(reachable.group("control_planes")[0]))
     yield made
     made.remove()

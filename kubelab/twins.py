@@ -6,7 +6,6 @@ import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from kubelab.kubectl import Kubectl
@@ -109,16 +108,11 @@ class Twins:
     kubectl: Kubectl
     eventually: Callable[..., Any]
     node_address: str
-    folder: Path
 
     def make(self, original: str, replicas: int, **container: Any) -> Twin:
         """Copies a Deployment; `container` says what shall differ in its first container."""
         name = f"{original}-twin-{secrets.token_hex(3)}"
-        path = self.folder / f"{name}.json"
-        path.write_text(
-            json.dumps(copy_of(self.kubectl.json(f"get deployment {original}"), name, replicas, **container))
-        )
-        self.kubectl(f"create --filename {path}")
+        self.kubectl.create(copy_of(self.kubectl.json(f"get deployment {original}"), name, replicas, **container))
         self.kubectl(f"expose deployment {name} --type NodePort --port 8080 --labels {LABEL}=")
         port = self.kubectl.json(f"get service {name}")["spec"]["ports"][0]["nodePort"]
         return Twin(name, f"http://{self.node_address}:{port}", self.kubectl, self.eventually)

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from kubelab import api
+from kubelab.kubectl import Kubectl
 from kubelab.viewpoints import Reachable
 
 PODS = {"apiVersion": "v1", "kind": "PodList", "items": [{"metadata": {"name": "one", "managedFields": [{}]}}]}
@@ -47,6 +48,16 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]
             self.end_headers()
             self.wfile.write(content)
 
+        def do_POST(self) -> None:
+            content = self.rfile.read(int(self.headers["Content-Length"]))
+            seen.append(f"{self.path} {self.headers['Content-Type']} {content.decode()}")
+            known = self.path.partition("?")[0] in ANSWERS
+            content = content if known else b'{"kind": "Status"}'
+            self.send_response(201 if known else 403)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
         def log_message(self, *_: object) -> None:
             pass
 
@@ -69,6 +80,15 @@ def _kubeconfig(folder: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> Non
     path.write_text(yaml.safe_dump(content))
     monkeypatch.setattr(api, "kubeconfig", lambda _: path)
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+
+
+@pytest.fixture
+def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kubectl that repeats what was typed."""
+    program = tmp_path / "kubectl"
+    program.write_text('#!/bin/sh\necho "{\\"typed\\": \\"$*\\"}"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
 
 
 ONE = [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "one"}}]
@@ -122,6 +142,28 @@ def test_an_api_that_does_not_answer_is_left_to_kubectl(tmp_path: Path, monkeypa
     assert api.read("x", "lab-x", "get pods") is None
 
 
+@pytest.mark.parametrize(("dry_run", "query"), [(False, ""), (True, "?dryRun=All")])
+def test_an_object_is_created(asked: list[str], dry_run: bool, query: str) -> None:
+    assert Kubectl("x", "lab-x").create(POD, dry_run) == POD
+    assert asked == [f"/api/v1/namespaces/lab-x/pods{query} application/json {json.dumps(POD)}"]
+
+
+@pytest.mark.parametrize(
+    ("namespace", "content", "requests"),
+    [
+        ("forbidden", POD, 1),
+        ("lab-x", {"kind": "StorageClass", "apiVersion": "storage.k8s.io/v1"}, 0),
+        ("lab-x", {"kind": "Service", "apiVersion": "serving.knative.dev/v1"}, 0),
+    ],
+)
+def test_what_is_refused_or_not_known_is_left_to_kubectl(
+    asked: list[str], kubectl: None, namespace: str, content: Any, requests: int
+) -> None:
+    made = Kubectl("x", namespace).create(content, dry_run=True)
+    assert made == {"typed": f"--namespace {namespace} create --filename - --output json --dry-run=server"}
+    assert len(asked) == requests
+
+
 EXEC = (
     "/api/v1/namespaces/lab-x/pods/one/exec?command=%2Fbin%2Fsh&command=-c&command=echo+h%C3%A9&stdout=True&stderr=True"
 )
@@ -130,7 +172,7 @@ REFUSED = b'{"status": "Failure", "message": "container not found"}'
 
 
 @pytest.fixture
-def says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
+def says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kubectl: None) -> Iterator[list[bytes]]:
     """What an API says, channel by channel, of a command in the Pod `one`; of another Pod it knows nothing."""
     messages: list[bytes] = []
 
@@ -156,10 +198,6 @@ def says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes
     server = HTTPServer(("127.0.0.1", 0), Handler)
     Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     _kubeconfig(tmp_path, server.server_port, monkeypatch)
-    kubectl = tmp_path / "kubectl"
-    kubectl.write_text('#!/bin/sh\necho "kubectl $*"\n')
-    kubectl.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     yield messages
     server.shutdown()
     server.server_close()

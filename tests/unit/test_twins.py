@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import nullcontext
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -89,20 +87,24 @@ def test_a_pod_that_ends_is_asked_as_long_as_it_is_there(
     assert typed == ["delete pod a --wait=false"]
 
 
-def test_it_is_made_with_a_port_of_the_nodes_and_goes_again(tmp_path: Path) -> None:
+def test_it_is_made_with_a_port_of_the_nodes_and_goes_again() -> None:
     typed: list[str] = []
+    created: list[Any] = []
 
     class Kubectl:
         def __call__(self, command: str) -> None:
             typed.append(command)
 
+        def create(self, content: Any) -> None:
+            created.append(content)
+
         def json(self, command: str) -> Any:
             return ORIGINAL if command.startswith("get deployment") else {"spec": {"ports": [{"nodePort": 30001}]}}
 
     kubectl: Any = Kubectl()
-    twins = Twins(kubectl, lambda look: look(), "10.0.0.2", tmp_path)
+    twins = Twins(kubectl, lambda look: look(), "10.0.0.2")
     made = twins.make("web", 2)
     assert made.url == "http://10.0.0.2:30001"
-    assert json.loads((tmp_path / f"{made.name}.json").read_text())["spec"]["replicas"] == 2
+    assert [(one["metadata"]["name"], one["spec"]["replicas"]) for one in created] == [(made.name, 2)]
     twins.remove()
-    assert [command.split()[0] for command in typed] == ["create", "expose", "delete"]
+    assert [command.split()[0] for command in typed] == ["expose", "delete"]

@@ -1,6 +1,5 @@
 """Lab access-modes: who may use a volume at the same time, and who waits."""
 
-import json
 import secrets
 
 import pytest
@@ -200,20 +199,18 @@ def said(kubectl, about):
 
 
 @pytest.fixture
-def intruder(kubectl, tmp_path):
+def intruder(kubectl):
     """Lets a second Pod ask for the learner's claim."""
-    path = tmp_path / "intruder.json"
     volume = {"name": "diary", "persistentVolumeClaim": {"claimName": "diary"}}
     image = "curlimages/curl:7.68.0"
     mounts = [{"name": "diary", "mountPath": "/diary"}]
     container = {"name": "shell", "image": image, "command": ["sleep", "infinity"], "volumeMounts": mounts}
     spec = {"terminationGracePeriodSeconds": 1, "volumes": [volume], "containers": [container]}
     metadata = {"name": "intruder", "annotations": {"kubelab.dev/never-ready": "true"}}
-    path.write_text(json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}))
 
     def send():
         kubectl("delete pod intruder --ignore-not-found --grace-period 1")
-        kubectl(f"create --filename {path}")
+        kubectl.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
 
     yield send
     kubectl("delete pod intruder --ignore-not-found --grace-period 1 --wait=false")

@@ -1,6 +1,5 @@
 """Lab control-plane-down: what goes on without an API server, and what does not. It stops once, for all checks."""
 
-import json
 from types import SimpleNamespace
 
 import pytest
@@ -66,9 +65,9 @@ def containerd(nodes, namespace):
 
 
 @pytest.fixture(scope="module")
-def twins(kubectl, tmp_path_factory):
+def twins(kubectl):
     """Makes twins of Pods and Jobs, to be killed: what has ended before has to wait, and these are new each time."""
-    folder, delete = tmp_path_factory.mktemp("twins"), "delete jobs,pods --ignore-not-found --selector twin"
+    delete = "delete jobs,pods --ignore-not-found --selector twin"
 
     def make(kind, name):
         item = kubectl.json(f"get {kind} {name}")
@@ -76,9 +75,7 @@ def twins(kubectl, tmp_path_factory):
         spec = {key: value for key, value in item["spec"].items() if key != "selector"}
         if "template" in spec:
             spec["template"]["metadata"] = {"labels": labels}
-        whole = {**item, "metadata": {"name": f"{name}-twin", "labels": labels}, "spec": spec, "status": None}
-        (folder / f"{name}.json").write_text(json.dumps(whole))
-        kubectl(f"create --filename {folder}/{name}.json")
+        kubectl.create({**item, "metadata": {"name": f"{name}-twin", "labels": labels}, "spec": spec, "status": None})
 
     kubectl(delete)
     yield make

@@ -1,6 +1,5 @@
 """Lab emptydir: what is lost with a container, and what with its Pod."""
 
-import json
 import secrets
 
 import pytest
@@ -69,15 +68,13 @@ def mark(desk, inside):
 
 
 @pytest.fixture(scope="module")
-def make_twin(kubectl, desk, eventually, tmp_path_factory):
+def make_twin(kubectl, desk, eventually):
     """Makes a Pod like desk, on the same node, that may be broken and deleted."""
-    path = tmp_path_factory.mktemp("twin") / "twin.json"
     metadata = {"name": "desk-twin", "labels": {"run": "desk-twin"}}
-    path.write_text(json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": desk["spec"]}))
 
     def make():
         kubectl("delete pod desk-twin --ignore-not-found --grace-period 1")
-        kubectl(f"create --filename {path}")
+        kubectl.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": desk["spec"]})
         seen = eventually(lambda: find_pod(kubectl, "desk-twin"), running, seconds=START)
         assert running(seen), f"a Pod like desk does not start: it is {seen['status']['phase']}"
         return seen

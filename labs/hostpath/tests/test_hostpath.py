@@ -1,9 +1,10 @@
 """Lab hostpath: a volume that is a folder of a node."""
 
-import json
 import secrets
 
 import pytest
+
+from kubelab.kubectl import KubectlError
 
 FOLDER = "/var/local/kubelab-hostpath"
 KEY = "/var/lib/kubelet/pki/kubelet-client-current.pem"
@@ -50,13 +51,12 @@ def mark(kubectl, inside, nodes):
 
 
 @pytest.fixture
-def make_twin(kubectl, inside, eventually, tmp_path):
+def make_twin(kubectl, inside, eventually):
     """Makes a Pod like reader-here, on the same node, that may be deleted."""
     spec = get_pod(kubectl, "reader-here")["spec"]
-    path = save(tmp_path, "reader-twin", spec)
 
     def make():
-        kubectl(f"create --filename {path}")
+        kubectl.create(pod_of("reader-twin", spec))
         phase = eventually(lambda: phase_of(kubectl, "reader-twin"), lambda seen: seen == "Running", seconds=START)
         assert phase == "Running", f"a Pod like reader-here does not start: it is {phase}"
         return inside("reader-twin")
@@ -74,12 +74,8 @@ def phase_of(kubectl, name):
     return kubectl(f"get pod {name} -o jsonpath={{.status.phase}}")
 
 
-def save(folder, name, spec):
-    """Writes a Pod of this name into a file for kubectl."""
-    path = folder / f"{name}.json"
-    metadata = {"name": name, "labels": {"run": name}}
-    path.write_text(json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}))
-    return path
+def pod_of(name, spec):
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"run": name}}, "spec": spec}
 
 
 def test_it_is_an_ordinary_folder_of_the_node(mark, node_of, nodes, inside):
@@ -174,17 +170,19 @@ def guard(kubectl, namespace):
     kubectl(f"label namespace {namespace} {GUARD}-")
 
 
-def test_a_guarded_namespace_refuses_such_pods(kubectl, guard, eventually, tmp_path):
+def test_a_guarded_namespace_refuses_such_pods(kubectl, guard, eventually):
     """A namespace can refuse such Pods: at the level baseline nobody may mount a folder of the node.
 
     The label pod-security.kubernetes.io/enforce of the namespace says which level holds.
     """
     pods = {name: get_pod(kubectl, name)["spec"] for name in ("writer", "peek", "probe")}
-    files = {name: save(tmp_path, f"{name}-copy", spec) for name, spec in pods.items()}
 
     def answer(name):
-        done = kubectl.run(f"create --dry-run=server --filename {files[name]}")
-        return "let in" if done.returncode == 0 else done.stderr.strip()
+        try:
+            kubectl.create(pod_of(f"{name}-copy", pods[name]), dry_run=True)
+        except KubectlError as refusal:
+            return str(refusal)
+        return "let in"
 
     for name in ("writer", "peek"):
         said = eventually(lambda name=name: answer(name), lambda text: text != "let in", seconds=5)

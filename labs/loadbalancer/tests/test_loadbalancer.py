@@ -1,6 +1,6 @@
 """Lab loadbalancer: what is true of an address that a Service gets for itself."""
 
-import json
+from dataclasses import replace
 
 import pytest
 
@@ -78,12 +78,10 @@ def address_of(kubectl, eventually):
 
 
 @pytest.fixture(scope="module")
-def make(kubectl, tmp_path_factory):
-    path = tmp_path_factory.mktemp("made") / "objects.json"
-
+def make(kubectl):
     def create(*items, namespace=kubectl.namespace):
-        path.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
-        kubectl(f"create --filename {path} --namespace {namespace}")
+        for item in items:
+            replace(kubectl, namespace=namespace).create(item)
 
     return create
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections import namedtuple
+from dataclasses import replace
 from datetime import datetime
 from types import SimpleNamespace
 
@@ -203,7 +204,7 @@ def test_the_cluster_vouches_for_each_kubelet(kubectl, ask, nodes):
 
 
 @pytest.fixture
-def suspicious(kubectl, figures, tmp_path):
+def suspicious(kubectl, figures):
     """A metrics-server like the one that runs, but it trusts another authority, for a moment."""
     spec = kubectl.json("get deployment metrics-server --namespace kube-system")["spec"]["template"]["spec"]
     container = spec["containers"][0]
@@ -213,11 +214,10 @@ def suspicious(kubectl, figures, tmp_path):
     other = {"name": "other", "configMap": {"name": "extension-apiserver-authentication"}}
     spec["volumes"] = [*spec.get("volumes", []), other]
     metadata = {"name": TWIN, "labels": dict([LABEL.split("=")])}
-    path = tmp_path / "twin.json"
-    path.write_text(json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}))
     delete = f"delete pods --namespace kube-system --selector {LABEL} --grace-period 1"
     kubectl(delete)
-    kubectl(f"create --filename {path} --namespace kube-system")
+    there = replace(kubectl, namespace="kube-system")
+    there.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
     yield lambda: kubectl.run(f"logs {TWIN} --namespace kube-system").stdout
     kubectl(delete)
 

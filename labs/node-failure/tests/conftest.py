@@ -128,14 +128,12 @@ def drained(kubectl, victim, place, pods_of, prober, outside, url, eventually):
 
 
 @pytest.fixture(scope="module")
-def twin(kubectl, tmp_path_factory):
+def twin(kubectl):
     """A StatefulSet like keeper that may be treated badly: it is made, and deleted, by the checks."""
     item = kubectl.json("get statefulset keeper")
     spec = json.loads(json.dumps(item["spec"]).replace('"app": "keeper"', '"app": "twin"'))
-    path = tmp_path_factory.mktemp("twin") / "twin.json"
-    path.write_text(json.dumps({**item, "metadata": {"name": "twin"}, "spec": spec, "status": None}))
     kubectl("delete statefulset twin --ignore-not-found")
-    kubectl(f"create --filename {path}")
+    kubectl.create({**item, "metadata": {"name": "twin"}, "spec": spec, "status": None})
     yield
     kubectl("delete statefulset twin")
 

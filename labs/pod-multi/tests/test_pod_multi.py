@@ -1,6 +1,5 @@
 """Lab pod-multi: what two containers of one Pod share, and what each has for itself."""
 
-import json
 import secrets
 
 import pytest
@@ -53,15 +52,13 @@ def mark(clock, inside):
 
 
 @pytest.fixture(scope="module")
-def make_twin(kubectl, clock, eventually, tmp_path_factory):
+def make_twin(kubectl, clock, eventually):
     """Makes a Pod like clock, on the same node, that may be broken and deleted."""
-    path = tmp_path_factory.mktemp("twin") / "twin.json"
     metadata = {"name": "clock-twin", "labels": {"run": "clock-twin"}}
-    path.write_text(json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": clock["spec"]}))
 
     def make():
         kubectl("delete pod clock-twin --ignore-not-found --grace-period 1")
-        kubectl(f"create --filename {path}")
+        kubectl.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": clock["spec"]})
         seen = eventually(lambda: find_twin(kubectl), lambda item: len(running(item)) == len(PROGRAMS), seconds=START)
         assert len(running(seen)) == len(PROGRAMS), f"of the twin only this runs: {', '.join(running(seen))}"
         return seen

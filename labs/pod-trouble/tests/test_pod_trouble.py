@@ -81,16 +81,14 @@ def crasher(settle):
 
 
 @pytest.fixture(scope="module")
-def make_twin(kubectl, tmp_path_factory):
+def make_twin(kubectl):
     """Makes a Pod like one of the lab's, but for what is said about its container. Returns its name."""
-    folder = tmp_path_factory.mktemp("twins")
 
     def make(item, **changes):
         name = f"{item['metadata']['name']}-twin-{secrets.token_hex(3)}"
         spec, metadata = json.loads(json.dumps(item["spec"])), {"name": name, "labels": {"run": "twin"}}
         spec["containers"][0].update(changes)
-        (folder / name).write_text(json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}))
-        kubectl(f"create --filename {folder / name}")
+        kubectl.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
         return name
 
     yield make

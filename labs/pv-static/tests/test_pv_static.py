@@ -1,6 +1,5 @@
 """Lab pv-static: a volume that an administrator has made, and the claims that want it."""
 
-import json
 import secrets
 
 import pytest
@@ -39,14 +38,11 @@ def bound(kubectl, claim, volume):
     return item
 
 
-def save(folder, item, name, **spec):
-    """Writes an object like this one into a file for kubectl: another name, bound to nothing, other words in it."""
+def like(item, name, **spec):
+    """Returns an object like this one: another name, bound to nothing, other words in it."""
     kept = {key: value for key, value in item["spec"].items() if key not in ("claimRef", "volumeName")}
     metadata = {"name": name, "labels": {"kubelab.dev/lab": "pv-static"}}
-    made = {"apiVersion": "v1", "kind": item["kind"], "metadata": metadata, "spec": {**kept, **spec}}
-    path = folder / f"{name}.json"
-    path.write_text(json.dumps(made))
-    return path
+    return {"apiVersion": "v1", "kind": item["kind"], "metadata": metadata, "spec": {**kept, **spec}}
 
 
 def content(place, path):
@@ -87,10 +83,10 @@ def home(kubectl, nodes):
 
 
 @pytest.fixture
-def twins(kubectl, claim, volume, tmp_path):
+def twins(kubectl, claim, volume):
     """A volume and a claim like the lab's, in a class of their own; they may be bound and released."""
     name = f"{CLASS}-twin"
-    pv, pvc = (save(tmp_path, *one, storageClassName=name) for one in ((volume, name), (claim, "twin")))
+    pv, pvc = (like(*one, storageClassName=name) for one in ((volume, name), (claim, "twin")))
     clean = f"delete pvc/twin pv/{name} --ignore-not-found"
     kubectl(clean)
     yield name, pv, pvc
@@ -104,14 +100,14 @@ def test_it_is_available_then_bound_then_released(kubectl, twins, eventually):
     """
     name, pv, pvc = twins
     steps = {
-        "Available": f"create --filename {pv}",
-        "Bound": f"create --filename {pvc}",
-        "Released": "delete pvc twin",
+        "Available": lambda: kubectl.create(pv),
+        "Bound": lambda: kubectl.create(pvc),
+        "Released": lambda: kubectl("delete pvc twin"),
     }
-    for expected, command in steps.items():
-        kubectl(command)
+    for expected, step in steps.items():
+        step()
         seen = eventually(lambda: phase(kubectl, "pv", name), lambda now, want=expected: now == want, seconds=SYNC)
-        assert seen == expected, f"after {command.split()[0]} it should be {expected}, and is {seen}"
+        assert seen == expected, f"it should be {expected} by now, and is {seen}"
 
 
 def test_the_claim_gets_the_whole_volume(claim, volume):
@@ -191,17 +187,15 @@ def test_kubelet_mounts_the_volume_for_the_pod(writer, nodes):
     assert seen == f"{mounts}/{VOLUME}", f"kubelet has mounted another volume: {seen.rpartition('/')[2]}"
 
 
-def test_one_claim_too_many_stays_pending(kubectl, claim, eventually, tmp_path):
+def test_one_claim_too_many_stays_pending(kubectl, claim, eventually):
     """A volume belongs to one claim: one claim more than there are volumes stays Pending, and an event says why.
 
     `kubectl get pv` shows which volume is whose, `kubectl describe pvc NAME` the events of a claim.
     """
     left = eventually(lambda: available(kubectl), lambda names: not names, seconds=SYNC)
     assert not left, f"there is a volume for it: {', '.join(left)} is Available"
-    path = save(tmp_path, claim, "one-too-many")
     kubectl("delete pvc one-too-many --ignore-not-found")
-    kubectl(f"create --filename {path}")
-    uid = get(kubectl, "pvc", "one-too-many")["metadata"]["uid"]
+    uid = kubectl.create(like(claim, "one-too-many"))["metadata"]["uid"]
     about = f"involvedObject.uid={uid},reason=ProvisioningFailed"
     said = eventually(lambda: kubectl.json(f"get events --field-selector {about}"), seconds=SYNC)
     now = phase(kubectl, "pvc", "one-too-many")
@@ -212,16 +206,15 @@ def test_one_claim_too_many_stays_pending(kubectl, claim, eventually, tmp_path):
 
 
 @pytest.fixture
-def reader(kubectl, eventually, inside, tmp_path):
+def reader(kubectl, eventually, inside):
     """Makes a Pod with the claim late, and looks into its volume."""
     shell = {"name": "shell", "image": "curlimages/curl:7.68.0", "command": ["sleep", "infinity"]}
     volume = {"name": "data", "persistentVolumeClaim": {"claimName": "late"}}
     spec = {"containers": [{**shell, "volumeMounts": [{"name": "data", "mountPath": "/data"}]}], "volumes": [volume]}
-    pod = save(tmp_path, {"kind": "Pod", "spec": spec}, "late-reader")
     clean = "delete pod late-reader --ignore-not-found --grace-period 1"
 
     def make():
-        kubectl(f"create --filename {pod}")
+        kubectl.create(like({"kind": "Pod", "spec": spec}, "late-reader"))
         seen = eventually(lambda: phase(kubectl, "pod", "late-reader"), lambda now: now == "Running", seconds=START)
         assert seen == "Running", f"a Pod with the claim late does not start: it is {seen}"
         return inside("late-reader")

@@ -85,16 +85,15 @@ def home(kubectl, diary):
 
 
 @pytest.fixture(scope="module")
-def make(kubectl, tmp_path_factory):
+def make(kubectl):
     """Makes an object, in place of one that an earlier run may have left; takes it away in the end."""
-    path, made = tmp_path_factory.mktemp("made") / "object.json", []
+    made = []
 
     def make_one(content):
         name = f"{content['kind']}/{content['metadata']['name']}"
         kubectl(f"delete {name} --ignore-not-found --grace-period 1")
         made.append(name)
-        path.write_text(json.dumps(content))
-        return json.loads(kubectl(f"create --filename {path} --output json"))
+        return kubectl.create(content)
 
     yield make_one
     for name in reversed(made):
@@ -120,7 +119,7 @@ def twin_volume(kubectl, home, twin, eventually):
     return volume_of(kubectl, "diary-twin")
 
 
-def test_without_a_class_a_claim_gets_the_default_one(kubectl, tmp_path):
+def test_without_a_class_a_claim_gets_the_default_one(kubectl):
     """One StorageClass is the default, and a claim that names none gets it.
 
     `kubectl get storageclass` marks it (default). `kubectl describe pvc diary` shows which one the claim has.
@@ -129,10 +128,9 @@ def test_without_a_class_a_claim_gets_the_default_one(kubectl, tmp_path):
     classes = [one["metadata"] for one in kubectl.json("get storageclasses")]
     defaults = [one["name"] for one in classes if one.get("annotations", {}).get(DEFAULT) == "true"]
     assert len(defaults) == 1, f"the default classes are: {', '.join(defaults) or 'none'}"
-    path = tmp_path / "claim.json"
     spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}
-    path.write_text(json.dumps(document("PersistentVolumeClaim", "nameless", spec)))
-    given = json.loads(kubectl(f"create --dry-run=server --output json --filename {path}"))["spec"]["storageClassName"]
+    nameless = kubectl.create(document("PersistentVolumeClaim", "nameless", spec), dry_run=True)
+    given = nameless["spec"]["storageClassName"]
     assert given == defaults[0], f"a claim without a class is given {given}"
     assert got == given, f"claim diary is of class {got}, the default is {given}"
 

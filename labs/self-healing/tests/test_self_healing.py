@@ -1,6 +1,5 @@
 """Lab self-healing: four deaths and an illness, what Kubernetes does about each, and what it costs those outside."""
 
-import json
 from types import SimpleNamespace
 
 import pytest
@@ -73,17 +72,15 @@ def killed(twin, ail):
 
 
 @pytest.fixture(scope="module")
-def lonely_url(kubectl, reachable, tmp_path_factory):
+def lonely_url(kubectl, reachable):
     """Where the bare Pod answers outside. In the end it is made again, as it was."""
     item = kubectl.json("get pod lonely")
     port = kubectl.json("get service lonely")["spec"]["ports"][0]["nodePort"]
     yield f"http://{reachable.address(reachable.group('control_planes')[0])}:{port}"
     item["metadata"] = {key: item["metadata"][key] for key in ("name", "labels")}
     del item["spec"]["nodeName"], item["status"]
-    path = tmp_path_factory.mktemp("lonely") / "lonely.json"
-    path.write_text(json.dumps(item))
     if kubectl.run("get pod lonely").returncode:
-        kubectl(f"create --filename {path}")
+        kubectl.create(item)
 
 
 @pytest.fixture(scope="module")

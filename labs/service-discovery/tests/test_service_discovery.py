@@ -1,7 +1,5 @@
 """Lab service-discovery: how a Pod finds a Service, by name and by variables, in two namespaces."""
 
-import json
-
 import pytest
 
 START = 60
@@ -69,12 +67,11 @@ def insider(started, other):
 
 
 @pytest.fixture(scope="module")
-def twin(kubectl, namespace, started, helloworld, younger, tmp_path_factory):
+def twin(kubectl, namespace, started, helloworld, younger):
     """A Service that is younger than Pod younger, and a Pod like it that is younger still; returns its address.
 
     They must not have the same name: inside of a Pod its own name is the Pod itself.
     """
-    path = tmp_path_factory.mktemp("twin") / "twin.json"
     service = {"selector": helloworld["selector"], "ports": [{"port": 8080}]}
     spec = kubectl.json("get pod younger")["spec"]
     objects = [
@@ -84,8 +81,7 @@ def twin(kubectl, namespace, started, helloworld, younger, tmp_path_factory):
     kubectl("delete service/twin pod/younger-twin --ignore-not-found --grace-period 1")
     try:
         for one in objects:
-            path.write_text(json.dumps(one))
-            kubectl(f"create --filename {path}")
+            kubectl.create(one)
         started("younger-twin", namespace)
         yield get_service(kubectl, "twin", namespace)["clusterIP"]
     finally:
