@@ -163,7 +163,7 @@ def outside(reachable: Reachable) -> Viewpoint:
 @pytest.fixture(scope="session")
 def reach(run: Run) -> Reach:
     """`reach.answers(label, url, places, by=lines)` and `reach.silent(label, url, places)`; both fill the table."""
-    return Reach(run.results.probes, run.patience)
+    return Reach(run.results.probes, run.patience, lambda: run.fails)
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,8 @@ class Reach:
 
     probes: list[Probe]
     patience: Patience
+    fails: Callable[[], bool] = lambda: False
+    """Whether this check fails in the end: a fault takes a moment to be in force, so silence is then listened to."""
 
     def answers(self, label: str, url: str, places: Places, by: Sequence[str]) -> None:
         """The address must answer from every place, with a line that only the Pods in question can know."""
@@ -42,7 +44,8 @@ class Reach:
 
         With `by`, only an answer with one of these lines counts: on a port of a node, others may be at home.
         """
-        self._probe(label, url, places, "silence", lambda place: _listen(place, url, list(by)))
+        patience = self.patience.left if self.fails() else 0
+        self._probe(label, url, places, "silence", lambda place: _listen(place, url, list(by), patience))
 
     def settle(self) -> None:
         """Something has just been changed: answers may take a moment again."""
@@ -74,8 +77,11 @@ class Reach:
 _EXPECTED = {"answer": "an answer of the lab's own Pod", "silence": "no answer"}
 
 
-def _listen(place: Viewpoint, url: str, tokens: list[str]) -> tuple[str, bool]:
-    answer = place.get(url)
+def _listen(place: Viewpoint, url: str, tokens: list[str], seconds: float) -> tuple[str, bool]:
+    def broken(answer: Answer) -> bool:
+        return answer.status is not None and (not tokens or bool(answer.by(tokens)))
+
+    answer = wait_until(lambda: place.get(url), broken, seconds)
     if answer.status is not None and tokens and not answer.by(tokens):
         return "somebody else", True
     if answer.status is not None:

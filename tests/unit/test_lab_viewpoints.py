@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -54,6 +55,21 @@ def test_anything_else_is_none(reach: Reach, answer: Answer) -> None:
 def test_without_anybody_who_could_answer_nothing_is_asked(reach: Reach) -> None:
     with pytest.raises(AssertionError, match="nobody is there"):
         reach.answers("name", "http://x:8080", [FakePlace(OURS)], by=[])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(("fails", "asked"), [(True, 3), (False, 1)])
+def test_a_check_that_fails_in_the_end_listens_until_its_fault_is_in_force(fails: bool, asked: int) -> None:
+    answers = [REFUSED, STRANGER, OURS]
+
+    class Later(FakePlace):
+        def get(self, url: str) -> Answer:
+            super().get(url)
+            return answers[self.asked - 1]
+
+    place: Any = Later(REFUSED)
+    with pytest.raises(AssertionError, match="somebody answered") if fails else nullcontext():
+        Reach([], Patience(9), lambda: fails).silent("name", "http://x:8080", [place], by=["Hostname: ours"])
+    assert place.asked == asked
 
 
 def test_silence_needs_a_place_that_reaches_something_else(reach: Reach) -> None:
