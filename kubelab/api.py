@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 LIMIT = 10
 """Seconds for an answer; then kubectl is asked."""
+ONCE = 60
+"""The same for what must not be done twice: an emulated API server may be as late as that."""
 KINDS = {
     "api/v1": "configmap event node persistentvolume persistentvolumeclaim pod service",
     "apis/apps/v1": "daemonset deployment replicaset statefulset",
@@ -113,7 +115,7 @@ def execute(cluster: str, namespace: str, pod: str, container: str | None, words
     from kubernetes.stream.ws_client import ERROR_CHANNEL, STDERR_CHANNEL, STDOUT_CHANNEL, websocket_call
     from websocket import WebSocketException, setdefaulttimeout
 
-    setdefaulttimeout(LIMIT)  # for each of its steps, not for the command
+    setdefaulttimeout(ONCE)  # for each of its steps, not for the command
     settings = _client(kubeconfig(cluster)).configuration
     asked = {"command": words, "container": container or [], "stdout": True, "stderr": True}
     url = f"{settings.host}/api/v1/namespaces/{namespace}/pods/{pod}/exec?{urlencode(asked, doseq=True)}"
@@ -143,8 +145,8 @@ def _end(said: bytes) -> tuple[int, bytes]:
 
 
 def _call(client: ApiClient, method: str, path: str, body: Any = None) -> dict[str, Any]:
-    headers = {"Content-Type": "application/json"}
-    response = client.call_api(method, client.configuration.host + path, headers, body, _request_timeout=LIMIT)
+    headers, seconds = {"Content-Type": "application/json"}, ONCE if body else LIMIT
+    response = client.call_api(method, client.configuration.host + path, headers, body, _request_timeout=seconds)
     content: dict[str, Any] = json.loads(response.read())  # type: ignore[no-untyped-call]
     if response.status not in (HTTPStatus.OK, HTTPStatus.CREATED):
         raise ValueError(content)
