@@ -86,15 +86,19 @@ def _found(client: ApiClient, namespace: str, given: argparse.Namespace) -> Iter
     selectors = {"labelSelector": given.selector, "fieldSelector": given.field_selector}
     query = urlencode({name: text for name, text in selectors.items() if text})
     for kind in given.kinds:
-        everywhere = given.all_namespaces or kind in IN_NO_NAMESPACE
-        place = "" if everywhere else f"namespaces/{given.namespace or namespace}/"
+        path = _path(kind, "" if given.all_namespaces else given.namespace or namespace)
         for name in given.names or [""]:
-            path = f"/{PATHS[kind]}/{place}{kind}s/{name}".rstrip("/")
-            content = _call(client, "GET", path + (query and f"?{query}"))
+            content = _call(client, "GET", f"{path}/{name}".rstrip("/") + (query and f"?{query}"))
             what = {"apiVersion": content["apiVersion"], "kind": content["kind"].removesuffix("List")}
             for one in [content] if name else content["items"]:
                 one["metadata"].pop("managedFields", None)  # kubectl does not show them either
                 yield what | one
+
+
+def _path(kind: str, namespace: str) -> str:
+    """Where the objects of a kind are: those of one namespace, or, with '', of all."""
+    place = f"namespaces/{namespace}/" if namespace and kind not in IN_NO_NAMESPACE else ""
+    return f"/{PATHS[kind]}/{place}{kind}s"
 
 
 def create(cluster: str, namespace: str, content: dict[str, Any], dry_run: bool = False) -> Any:
@@ -102,10 +106,9 @@ def create(cluster: str, namespace: str, content: dict[str, Any], dry_run: bool 
     kind, version = content["kind"].lower(), content["apiVersion"]
     if PATHS.get(kind) != f"api{'s' if '/' in version else ''}/{version}":
         return None
-    place = "" if kind in IN_NO_NAMESPACE else f"namespaces/{namespace}/"
     query = "?dryRun=All" if dry_run else ""
     try:
-        return _call(_client(kubeconfig(cluster)), "POST", f"/{PATHS[kind]}/{place}{kind}s{query}", content)
+        return _call(_client(kubeconfig(cluster)), "POST", _path(kind, namespace) + query, content)
     except Exception:  # as above
         return None
 

@@ -82,10 +82,10 @@ def _listen(place: Viewpoint, url: str, tokens: list[str], seconds: float) -> tu
         return answer.status is not None and (not tokens or bool(answer.by(tokens)))
 
     answer = wait_until(lambda: place.get(url), broken, seconds)
-    if answer.status is not None and tokens and not answer.by(tokens):
-        return "somebody else", True
-    if answer.status is not None:
+    if broken(answer):
         return f"somebody answered: {_first_words(answer.body)}", False
+    if answer.status is not None:
+        return "somebody else", True
     if place.control:
         return f"silence proves nothing: {place.control}", False
     return answer.reason, True

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -34,39 +35,46 @@ ANSWERS: dict[str, Any] = {
 }
 
 
+class Quiet(BaseHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def _serve(handler: type[Quiet]) -> Iterator[int]:
+    """Answers on a port of this machine as long as the block lasts."""
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
 @pytest.fixture
 def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """An API that knows ANSWERS; what it was asked."""
     seen: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_GET(self) -> None:
             seen.append(self.path)
             content = json.dumps(ANSWERS.get(self.path, {"kind": "Status"})).encode()
-            self.send_response(200 if self.path in ANSWERS else 404)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            self.answer(200 if self.path in ANSWERS else 404, content)
 
         def do_POST(self) -> None:
             content = self.rfile.read(int(self.headers["Content-Length"]))
             seen.append(f"{self.path} {self.headers['Content-Type']} {content.decode()}")
             known = self.path.partition("?")[0] in ANSWERS
-            content = content if known else b'{"kind": "Status"}'
-            self.send_response(201 if known else 403)
+            self.answer(201 if known else 403, content if known else b'{"kind": "Status"}')
+
+        def answer(self, code: int, content: bytes) -> None:
+            self.send_response(code)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
-    _kubeconfig(tmp_path, server.server_port, monkeypatch)
-    yield seen
-    server.shutdown()
-    server.server_close()
+    with _serve(Handler) as port:
+        _kubeconfig(tmp_path, port, monkeypatch)
+        yield seen
 
 
 def _kubeconfig(folder: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +184,7 @@ def says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kubectl: None) -> Iter
     """What an API says, channel by channel, of a command in the Pod `one`; of another Pod it knows nothing."""
     messages: list[bytes] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_GET(self) -> None:
             if self.path != EXEC:
                 self.send_error(404)
@@ -192,15 +200,9 @@ def says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kubectl: None) -> Iter
                 self.wfile.write(bytes([0x82, len(message)]) + message)
             self.close_connection = True
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
-    _kubeconfig(tmp_path, server.server_port, monkeypatch)
-    yield messages
-    server.shutdown()
-    server.server_close()
+    with _serve(Handler) as port:
+        _kubeconfig(tmp_path, port, monkeypatch)
+        yield messages
 
 
 def test_a_command_runs_in_a_pod(says: list[bytes]) -> None:
